@@ -1,0 +1,41 @@
+"""What the rest of the system knows of optical flow: a `Flow` gives one `Motion` per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+Points = NDArray[np.float32]  # (M, 2) x, y in pixels
+
+
+class Motion(Protocol):
+    """How the picture moved from the frame before to this one."""
+
+    @property
+    def cut(self) -> bool:
+        """The two frames do not show the same scene (or there is no frame before): nothing can be carried."""
+        ...
+
+    def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
+        """Carry points of the frame before into this frame.
+
+        Returns:
+            points (M, 2), and visible (M,): False where the flow lost the point or it left the picture.
+        """
+        ...
+
+
+class Flow(Protocol):
+    """A source of motions. Remembers the last frame of the call before, so a video may come in pieces."""
+
+    def reset(self) -> None:
+        """Forget the frame before: a new video begins."""
+        ...
+
+    def __call__(self, images: Sequence[Image]) -> list[Motion]:
+        """One motion per image, from the image before it; the first one after reset() is a cut."""
+        ...

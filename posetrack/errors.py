@@ -1,0 +1,9 @@
+"""The one error that users see as a line of text: what was wrong, the value, what to do."""
+
+
+class PoseTrackError(Exception):
+    """A wrong request: an option, a path, a file's content. `cli.main` prints it as one line and exits with 2."""
+
+
+class InputError(PoseTrackError):
+    """One input among several that failed; the others are still done. The command ends with exit code 1."""
