@@ -1,0 +1,119 @@
+"""The network's view of a person: the box enlarged to the input's aspect and 1.25 times its size, as in HRNet's lib.
+
+Source: the official affine (centre, scale = size / 200 x 1.25), which is a similarity: with
+k = out_width / (enlarged box width) a picture point (x, y) lands at (k (x - cx) + W/2, k (y - cy) + H/2).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+PADDING = 1.25
+MEAN = (0.485, 0.456, 0.406)  # RGB, of ImageNet
+STD = (0.229, 0.224, 0.225)
+
+
+def crop_regions(boxes: NDArray[np.floating], aspect: float) -> NDArray[np.float64]:
+    """The picture region that each crop shows.
+
+    Args:
+        boxes: (N, 4) x1, y1, x2, y2.
+        aspect: input width / height.
+
+    Returns:
+        (N, 4) centre x, centre y, width, height: the box grown on its short side to the aspect, times 1.25.
+    """
+    boxes = boxes.astype(np.float64)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    width, height = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3).T
+    width = np.maximum(width, height * aspect)
+    size = np.stack([width, width / aspect], axis=1) * PADDING
+    return np.concatenate([centre, size], axis=1)
+
+
+def crop_affines(regions: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Matrices from picture pixels to pixels of the crop (or of the heatmap, given its size).
+
+    Args:
+        regions: (N, 4) of crop_regions.
+        size: (width, height) of the crop.
+
+    Returns:
+        (N, 2, 3).
+    """
+    k = size[0] / regions[:, 2]
+    affines = np.zeros((len(regions), 2, 3))
+    affines[:, 0, 0] = affines[:, 1, 1] = k
+    affines[:, :, 2] = np.array(size) / 2 - k[:, None] * regions[:, :2]
+    return affines
+
+
+def heatmap_to_picture(
+    points: NDArray[np.floating], regions: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Heatmap coordinates (N, K, 2) to picture pixels; `size` is the heatmap's (width, height)."""
+    k = size[0] / regions[:, 2]
+    moved: NDArray[np.float64] = (points - np.array(size) / 2) / k[:, None, None] + regions[:, None, :2]
+    return moved
+
+
+def crop_cpu(image: NDArray[np.uint8], affines: NDArray[np.float64], size: tuple[int, int]) -> Tensor:
+    """Crops by OpenCV, bilinear, black outside the picture.
+
+    Returns:
+        (N, H, W, 3) uint8 for size = (W, H).
+    """
+    crops = np.empty((len(affines), size[1], size[0], 3), np.uint8)
+    for crop, affine in zip(crops, affines, strict=True):
+        cv2.warpAffine(image, affine, size, dst=crop, flags=cv2.INTER_LINEAR)
+    return torch.from_numpy(crops)
+
+
+def crop_on_device(
+    images: Tensor, owners: Tensor, affines: NDArray[np.float64], size: tuple[int, int]
+) -> Tensor:
+    """Crops of a stack of pictures by one gather, wherever the stack lives: bilinear, black outside.
+
+    Args:
+        images: (B, H, W, 3) uint8.
+        owners: (N,) int64, the picture of each crop, on the same device.
+        affines: (N, 2, 3), without rotation.
+        size: (w, h) of the crops.
+
+    Returns:
+        (N, h, w, 3) float32 in 0..255, within one grey level of crop_cpu (OpenCV rounds positions to 1/32 pixel).
+    """
+    _, H, W, _ = images.shape
+    k, shift = affines[:, 0, 0], affines[:, :, 2]
+    columns = (np.arange(size[0]) - shift[:, :1]) / k[:, None]  # (N, w) picture x of each crop column
+    rows = (np.arange(size[1]) - shift[:, 1:]) / k[:, None]  # (N, h)
+    x = torch.from_numpy(columns).to(images.device, torch.float32)
+    y = torch.from_numpy(rows).to(images.device, torch.float32)
+    x0, y0 = x.floor(), y.floor()
+    total: Tensor | None = None
+    for dy in (0, 1):
+        yi = y0 + dy
+        wy = (1 - (y - yi).abs()) * ((yi >= 0) & (yi < H))  # (N, h)
+        for dx in (0, 1):
+            xi = x0 + dx
+            wx = (1 - (x - xi).abs()) * ((xi >= 0) & (xi < W))  # (N, w)
+            pixels = images[
+                owners[:, None, None],
+                yi.clamp(0, H - 1).long()[:, :, None],
+                xi.clamp(0, W - 1).long()[:, None, :],
+            ]  # (N, h, w, 3)
+            part = pixels * (wy[:, :, None] * wx[:, None, :])[..., None]
+            total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
+def normalise(crops: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(N, H, W, 3) in 0..255 to the network's (N, 3, H, W), channels last in memory, ImageNet mean and deviation."""
+    mean = torch.tensor(MEAN, device=crops.device) * 255
+    scale = 1 / (torch.tensor(STD, device=crops.device) * 255)
+    return ((crops.float() - mean) * scale).to(dtype).permute(0, 3, 1, 2)

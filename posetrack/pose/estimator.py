@@ -1,0 +1,136 @@
+"""Boxes to poses: every person of a batch of frames in one forward pass of a heatmap network.
+
+    >>> poses = estimator(frames, detections)          # one Poses per frame
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posetrack.pose.crop import (
+    crop_affines,
+    crop_cpu,
+    crop_on_device,
+    crop_regions,
+    heatmap_to_picture,
+    normalise,
+)
+from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.pose.upload import upload
+from posetrack.skeletons import Skeleton
+from posetrack.types import Detections, Frame, Poses
+
+IN_VIS_THRESHOLD = 0.2  # joints above it count in a person's score, as in the official COCO evaluation
+
+
+@dataclass(frozen=True)
+class PoseSettings:
+    """How a network is used; a checkpoint's training fixes most of it."""
+
+    skeleton: Skeleton
+    input_size: tuple[int, int]  # (width, height) pixels
+    sigma: float = 2.0  # heatmap pixels, of the training target
+    softmax: bool = False  # trained by spatial cross-entropy: its outputs are logits
+    unlabelled: tuple[str, ...] = ()  # joints that no training picture had: never reported
+    decoder: Decoder = "quarter"
+    flip_test: bool = False
+    max_crops: int = 64  # per forward pass; bounds the memory of crowds
+    half: bool = False  # bfloat16 on CUDA
+
+
+class HeatmapEstimator:
+    """A top-down pose network: (B, 3, H, W) to (B, K, H/4, W/4)."""
+
+    def __init__(self, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu") -> None:
+        self.settings = settings
+        self.device = torch.device(device)
+        self.dtype = torch.bfloat16 if settings.half and self.device.type == "cuda" else torch.float32
+        network = network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval()
+        self.skeleton = settings.skeleton
+        self._flip_order = torch.from_numpy(self.skeleton.flip_order).to(self.device)
+        self._reported = np.array([k not in settings.unlabelled for k in self.skeleton.keypoints])
+
+    def __call__(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[Poses]:
+        """Poses of all detected people, one `Poses` per frame, in the order of its detections.
+
+        A person's score is box score x mean of the joint scores above 0.2 (0 if none is).
+        """
+        counts = [len(d) for d in detections]
+        everyone = Detections.concatenate(detections) if detections else Detections.empty()
+        if len(everyone) == 0:
+            return [Poses.empty(self.skeleton) for _ in frames]
+        owners = np.repeat(np.arange(len(frames)), counts)
+        width, height = self.settings.input_size
+        regions = crop_regions(everyone.boxes, width / height)
+        parts = []
+        for start in range(0, len(everyone), self.settings.max_crops):
+            chunk = slice(start, start + self.settings.max_crops)
+            parts.append(self._look(frames, owners[chunk], regions[chunk]))
+        points = np.concatenate([p for p, _ in parts])
+        scores = np.concatenate([s for _, s in parts])
+        points[~(scores > 0)] = 0
+        poses = Poses(points, scores, everyone.boxes, everyone.scores * person_scores(scores), self.skeleton)
+        ends = np.cumsum(counts)
+        return [poses[end - n : end] for n, end in zip(counts, ends, strict=True)]
+
+    def one(self, frame: Frame, detections: Detections) -> Poses:
+        """Poses of one frame."""
+        return self([frame], [detections])[0]
+
+    @torch.inference_mode()
+    def _look(
+        self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Joints (n, K, 2) in picture pixels and their scores (n, K) for one chunk of people."""
+        crops = normalise(self._crop(frames, owners, regions), self.dtype)
+        heatmaps = self._heatmaps(crops)
+        decoded = (
+            decode_dark(heatmaps, self.settings.sigma)
+            if self.settings.decoder == "dark"
+            else decode_quarter(heatmaps)
+        )
+        points, scores = (t.cpu().numpy() for t in decoded)
+        h, w = heatmaps.shape[2:]
+        scores = np.clip(scores, 0, 1) * self._reported
+        return heatmap_to_picture(points, regions, (w, h)), scores
+
+    def _crop(
+        self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
+    ) -> Tensor:
+        """(n, H, W, 3) in 0..255; on CUDA the pictures go up once and are cropped there."""
+        size = self.settings.input_size
+        affines = crop_affines(regions, size)
+        shown = np.unique(owners)
+        if self.device.type == "cpu":
+            return torch.cat([crop_cpu(frames[i].image, affines[owners == i], size) for i in shown])
+        images = torch.stack(upload([frames[i] for i in shown], self.device))
+        within = torch.from_numpy(np.searchsorted(shown, owners)).to(self.device)
+        return crop_on_device(images, within, affines, size)
+
+    def _heatmaps(self, crops: Tensor) -> Tensor:
+        heatmaps = self._forward(crops)
+        if self.settings.flip_test:
+            heatmaps = merge_flipped(heatmaps, self._forward(crops.flip(3)), self._flip_order)
+        return heatmaps
+
+    def _forward(self, crops: Tensor) -> Tensor:
+        output: Tensor = self.network(crops.contiguous(memory_format=torch.channels_last)).float()
+        return softmax_heatmaps(output, self.settings.sigma) if self.settings.softmax else output
+
+
+def person_scores(keypoint_scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) mean of the joint scores above 0.2, as in the official COCO rescoring; 0 where no joint is above.
+
+    Args:
+        keypoint_scores: (N, K).
+    """
+    seen = keypoint_scores > IN_VIS_THRESHOLD
+    mean: NDArray[np.float32] = (keypoint_scores * seen).sum(1) / np.maximum(seen.sum(1), 1)
+    return mean

@@ -1,0 +1,123 @@
+"""Joint positions from heatmaps: the flip test, then argmax with a quarter-pixel shift as in HRNet, or DARK (CVPR 2020).
+
+B people, K keypoints, h x w heatmap. All functions run where their input lives.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+Decoder = Literal["quarter", "dark"]
+
+
+def merge_flipped(heatmaps: Tensor, mirrored: Tensor, flip_order: Tensor, shift: bool = True) -> Tensor:
+    """Mean of the heatmaps of a picture and of its mirror image.
+
+    Args:
+        heatmaps: (B, K, h, w).
+        mirrored: (B, K, h, w), output for the mirrored crops.
+        flip_order: (K,) int64, Skeleton.flip_order.
+        shift: move the mirrored maps right by one pixel first (SHIFT_HEATMAP): strided convolutions
+            align to the left, so the mirror of a mirror sits one heatmap pixel off. Column 0 stays.
+    """
+    back = mirrored.flip(3)[:, flip_order]
+    if shift:
+        back = torch.cat([back[..., :1], back[..., :-1]], dim=3)
+    return (heatmaps + back) * 0.5
+
+
+def softmax_heatmaps(logits: Tensor, sigma: float) -> Tensor:
+    """Heatmaps of a network trained by spatial cross-entropy against Gaussians of `sigma` heatmap pixels.
+
+    Softmax over each map, scaled such that a joint known for certain gives the familiar Gaussian with peak 1.
+    """
+    probability = logits.float().flatten(2).softmax(dim=2).unflatten(2, logits.shape[2:])
+    return probability * (2 * math.pi * sigma**2)
+
+
+def peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Column (B, K), row (B, K), both int64, and value (B, K) of each map's highest pixel."""
+    w = heatmaps.shape[3]
+    values, flat = heatmaps.flatten(2).max(dim=2)
+    return flat % w, flat // w, values
+
+
+def decode_quarter(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Peak of every heatmap, moved a quarter pixel towards its higher neighbour.
+
+    Args:
+        heatmaps: (B, K, h, w), any float type.
+
+    Returns:
+        points (B, K, 2) float32 as x, y in heatmap pixels, and scores (B, K): the peak values.
+        A heatmap without a positive value gives the point (0, 0) and its peak as score.
+        Peaks in the two outermost columns or rows are not moved (official: 1 < p < size - 1).
+    """
+    heatmaps = heatmaps.float()
+    h, w = heatmaps.shape[2:]
+    x, y, scores = peaks(heatmaps)
+    padded = F.pad(heatmaps, (1, 1, 1, 1))
+    inner = (x > 1) & (x < w - 1) & (y > 1) & (y < h - 1)
+    dx = _at(padded, x + 2, y + 1) - _at(padded, x, y + 1)
+    dy = _at(padded, x + 1, y + 2) - _at(padded, x + 1, y)
+    shift = torch.stack([dx, dy], dim=2).sign() * 0.25 * inner[..., None]
+    points = torch.stack([x, y], dim=2) + shift
+    return points * (scores > 0)[..., None], scores
+
+
+def decode_dark(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    """Peak of every heatmap, moved to the top of the Gaussian that fits it (DARK: one Newton step on the logarithm).
+
+    Args:
+        heatmaps: (B, K, h, w), any float type.
+        sigma: of the training target, heatmap pixels; sets the smoothing kernel (11 for 2, 17 for 3).
+
+    Returns:
+        As decode_quarter; the scores are the peaks of the maps as given, before smoothing.
+    """
+    heatmaps = heatmaps.float()
+    h, w = heatmaps.shape[2:]
+    x, y, scores = peaks(heatmaps)
+    log = _smooth(heatmaps, sigma).clamp_min(1e-10).log()
+    inner = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
+    cx, cy = x.clamp(2, w - 3), y.clamp(2, h - 3)
+
+    def at(i: int, j: int) -> Tensor:
+        return _at(log, cx + i, cy + j)
+
+    dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
+    dxx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4
+    dyy = (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
+    dxy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
+    determinant = dxx * dyy - dxy * dxy
+    curved = inner & (determinant != 0)
+    safe = torch.where(curved, determinant, torch.ones_like(determinant))
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=2) / safe[..., None]  # -H^-1 g
+    points = torch.stack([x, y], dim=2) + step * curved[..., None]
+    return points * (scores > 0)[..., None], scores
+
+
+def _at(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Values (B, K) of maps (B, K, h, w) at one pixel each."""
+    return maps.flatten(2).gather(2, (y * maps.shape[3] + x)[..., None])[..., 0]
+
+
+def _smooth(heatmaps: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur that keeps each map's highest value; kernel and deviation as DARK's code chooses them."""
+    size = int(6 * sigma - 1) | 1  # 11 for sigma 2, 17 for sigma 3
+    deviation = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a kernel of this size
+    taps = torch.arange(size, device=heatmaps.device, dtype=torch.float32) - size // 2
+    kernel = torch.exp(-(taps**2) / (2 * deviation**2))
+    kernel = kernel / kernel.sum()
+    B, K, h, w = heatmaps.shape
+    maps = heatmaps.reshape(B * K, 1, h, w)
+    maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, size // 2))
+    maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(size // 2, 0))
+    maps = maps.view(B, K, h, w)
+    before, after = heatmaps.amax(dim=(2, 3), keepdim=True), maps.amax(dim=(2, 3), keepdim=True)
+    return maps * (before / after.clamp_min(1e-12))
