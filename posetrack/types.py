@@ -67,9 +67,7 @@ class Detections:
 
     @staticmethod
     def concatenate(parts: Sequence[Detections]) -> Detections:
-        return Detections(
-            np.concatenate([p.boxes for p in parts]), np.concatenate([p.scores for p in parts])
-        )
+        return Detections(np.concatenate([p.boxes for p in parts]), np.concatenate([p.scores for p in parts]))
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -1,6 +1,6 @@
 """Boxes to poses: every person of a batch of frames in one forward pass of a heatmap network.
 
-    >>> poses = estimator(frames, detections)          # one Poses per frame
+>>> poses = estimator(frames, detections)          # one Poses per frame
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ class PoseSettings:
 class HeatmapEstimator:
     """A top-down pose network: (B, 3, H, W) to (B, K, H/4, W/4)."""
 
-    def __init__(self, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu"
+    ) -> None:
         self.settings = settings
         self.device = torch.device(device)
         self.dtype = torch.bfloat16 if settings.half and self.device.type == "cuda" else torch.float32
