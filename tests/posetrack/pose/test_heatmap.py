@@ -1,0 +1,103 @@
+"""Decoding of heatmaps made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from posetrack.pose.heatmap import decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.skeletons import COCO17, POSETRACK18
+
+
+def heatmap(values: dict[tuple[int, int], float], w: int = 8, h: int = 10) -> torch.Tensor:
+    """(1, 1, h, w), zero but for values at (x, y)."""
+    maps = torch.zeros(1, 1, h, w)
+    for (x, y), value in values.items():
+        maps[0, 0, y, x] = value
+    return maps
+
+
+def gaussian(x: float, y: float, sigma: float, w: int = 48, h: int = 64) -> torch.Tensor:
+    columns, rows = torch.arange(w), torch.arange(h)[:, None]
+    return torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2)).view(1, 1, h, w)
+
+
+@pytest.mark.parametrize(
+    ("name", "maps", "point", "score"),
+    [
+        ("moves towards the higher neighbour", {(3, 4): 1, (4, 4): 0.5, (3, 3): 0.2}, (3.25, 3.75), 1),
+        ("equal neighbours: stays", {(3, 4): 1, (2, 4): 0.5, (4, 4): 0.5}, (3, 4), 1),
+        ("column 1 is not moved, the official 1 < px", {(1, 4): 1, (2, 4): 0.5, (1, 5): 0.3}, (1, 4), 1),
+        ("column w - 2 is moved", {(6, 4): 1, (5, 4): 0.5}, (5.75, 4), 1),
+        ("last column is not moved", {(7, 4): 1, (6, 4): 0.5}, (7, 4), 1),
+        ("row h - 1 is not moved", {(4, 9): 1, (3, 9): 0.5}, (4, 9), 1),
+        ("nothing positive: the point (0, 0)", {(4, 4): 0.0}, (0, 0), 0),
+    ],
+)
+def test_quarter(
+    name: str, maps: dict[tuple[int, int], float], point: tuple[float, float], score: float
+) -> None:
+    points, scores = decode_quarter(heatmap(maps))
+    assert points[0, 0].tolist() == pytest.approx(point)
+    assert scores.item() == pytest.approx(score)
+
+
+def test_negative_map_gives_the_origin_and_its_peak() -> None:
+    points, scores = decode_quarter(torch.full((1, 1, 6, 6), -0.5))
+    assert points[0, 0].tolist() == [0, 0]
+    assert scores.item() == -0.5
+
+
+@pytest.mark.parametrize("sigma", [2.0, 3.0])
+@pytest.mark.parametrize(("x", "y"), [(20.0, 30.0), (20.3, 30.45), (19.6, 29.8), (24.49, 33.51)])
+def test_dark_finds_the_centre_of_a_gaussian(x: float, y: float, sigma: float) -> None:
+    points, scores = decode_dark(gaussian(x, y, sigma), sigma)
+    np.testing.assert_allclose(points[0, 0], [x, y], atol=0.02)
+    assert scores.item() == pytest.approx(gaussian(x, y, sigma).max().item())
+    quarter, _ = decode_quarter(gaussian(x, y, sigma))
+    assert np.abs(quarter[0, 0].numpy() - [x, y]).max() <= 0.3  # the coarser method, for comparison
+
+
+def test_dark_at_the_border_stays_on_the_pixel() -> None:
+    points, _ = decode_dark(gaussian(1, 62, 2.0), 2.0)
+    assert points[0, 0].tolist() == [1, 62]
+
+
+@pytest.mark.parametrize("skeleton", [COCO17, POSETRACK18], ids=lambda s: s.name)
+def test_flip_merge_restores_sides_and_shifts(skeleton) -> None:  # type: ignore[no-untyped-def]
+    order = torch.from_numpy(skeleton.flip_order)
+    left, right = skeleton.index("left_wrist"), skeleton.index("right_wrist")
+    plain, mirrored = torch.zeros(1, 17, 4, 6), torch.zeros(1, 17, 4, 6)
+    plain[0, left, 2, 4] = 1
+    mirrored[0, right, 2, 2] = 1  # mirrored picture: the left wrist looks like a right one, at 5 - 4 = 1, one pixel off
+    merged = merge_flipped(plain, mirrored, order)
+    assert merged[0, left, 2, 4] == 1
+    assert merged.sum() == 1
+
+
+def test_flip_merge_twice_is_the_identity() -> None:
+    maps = torch.rand(2, 17, 5, 7)
+    order = torch.from_numpy(POSETRACK18.flip_order)
+    mirrored = maps.flip(3)[:, order]
+    torch.testing.assert_close(merge_flipped(maps, mirrored, order, shift=False), maps)
+
+
+def test_flip_shift_keeps_column_0() -> None:
+    back = torch.arange(4.0).view(1, 1, 1, 4)
+    merged = merge_flipped(torch.zeros(1, 1, 1, 4), back.flip(3), torch.tensor([0]))
+    assert (merged * 2).flatten().tolist() == [0, 0, 1, 2]
+
+
+def test_posetrack_head_joints_are_no_mirror_pair() -> None:
+    assert POSETRACK18.flip_pairs == ((3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
+    assert COCO17.flip_pairs == ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
+
+
+def test_softmax_of_a_certain_joint_peaks_at_one() -> None:
+    sigma = 2.0
+    target = gaussian(20, 30, sigma)
+    logits = (target / target.sum()).clamp_min(1e-30).log()
+    assert softmax_heatmaps(logits, sigma).max().item() == pytest.approx(1, abs=0.01)
+    flat = softmax_heatmaps(torch.zeros(1, 1, 64, 48), sigma)
+    assert flat.max().item() == pytest.approx(2 * math.pi * 4 / (64 * 48))
