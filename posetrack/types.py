@@ -27,7 +27,7 @@ Index = NDArray[np.bool_] | NDArray[np.integer[Any]] | slice
 
 def _set(instance: object, name: str, value: ArrayLike, shape: tuple[int, ...], dtype: type) -> None:
     """Store value as an array of the given shape (-1 stands for any length) in a frozen dataclass."""
-    array = np.asarray(value, dtype)
+    array: NDArray[Any] = np.asarray(value, dtype)
     if array.size == 0 and 0 in (shape[0] + 1, shape[0]):
         array = array.reshape(tuple(0 if n == -1 else n for n in shape))
     matches = array.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))

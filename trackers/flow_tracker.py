@@ -93,7 +93,7 @@ class FlowTracker:
         return self._expected(self._queue[0])
 
     def _expected(self, last: _Memory) -> Detections:
-        """Boxes round the carried joints of the frame before, enlarged. Score: the mean of the joint scores."""
+        """Boxes round the carried joints of the frame before, enlarged. Score: mean of the joint scores."""
         s = self.settings
         used = self._usable(last)
         count = used.sum(1)
@@ -109,7 +109,7 @@ class FlowTracker:
         return Detections(np.concatenate([low - margin, high + margin], axis=1), mean[carry])
 
     def _usable(self, memory: _Memory) -> NDArray[np.bool_]:
-        """(M, K) joints to go by: those that flow followed; where it lost most of a person, its guesses too."""
+        """(M, K) joints to go by: those that flow followed; of a person mostly lost, its guesses too."""
         scored = _scored(memory.poses, self.settings.joint_score)
         followed = scored & memory.visible
         enough = followed.sum(1) >= np.maximum(scored.sum(1) / 2, 2)

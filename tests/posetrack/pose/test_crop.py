@@ -82,7 +82,11 @@ def test_device_crop_takes_each_person_from_their_own_picture() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.floats(-50, 500), st.floats(-50, 500), st.floats(1, 400), st.floats(1, 400), st.sampled_from([0.75, 1.0])
+    st.floats(-50, 500),
+    st.floats(-50, 500),
+    st.floats(1, 400),
+    st.floats(1, 400),
+    st.sampled_from([0.75, 1.0]),
 )
 def test_picture_to_heatmap_and_back(x: float, y: float, w: float, h: float, aspect: float) -> None:
     size = (int(64 * aspect), 64)

@@ -20,10 +20,14 @@ class ColourNetwork(nn.Module):
         assert x.shape[1:] == (3, 64, 48)
         mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
         std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-        return nn.functional.avg_pool2d(x * std + mean, 5, 4, padding=2)  # cell i is centred on input pixel 4 i
+        return nn.functional.avg_pool2d(
+            x * std + mean, 5, 4, padding=2
+        )  # cell i is centred on input pixel 4 i
 
 
-def picture(dots: dict[int, tuple[float, float]], index: int = 0, size: tuple[int, int] = (200, 160)) -> Frame:
+def picture(
+    dots: dict[int, tuple[float, float]], index: int = 0, size: tuple[int, int] = (200, 160)
+) -> Frame:
     """A black frame with a disc of radius 6 per joint."""
     rows, columns = np.mgrid[: size[1], : size[0]]
     image = np.zeros((size[1], size[0], 3), np.uint8)
@@ -42,7 +46,9 @@ DOT_PLACES = {0: (80.0, 40.0), 1: (60.0, 75.0), 2: (100.0, 110.0)}
 
 def test_joints_come_out_where_they_are() -> None:
     poses = estimator().one(picture(DOT_PLACES), Detections([BOX], [0.8]))
-    np.testing.assert_allclose(poses.keypoints[0], list(DOT_PLACES.values()), atol=2.5)  # 1 heatmap pixel = 8.6
+    np.testing.assert_allclose(
+        poses.keypoints[0], list(DOT_PLACES.values()), atol=2.5
+    )  # 1 heatmap pixel = 8.6
     assert (poses.keypoint_scores > 0.5).all()
     assert poses.scores[0] == pytest.approx(0.8 * poses.keypoint_scores[0].mean())
     np.testing.assert_array_equal(poses.boxes[0], BOX)

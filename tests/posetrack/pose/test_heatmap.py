@@ -70,7 +70,9 @@ def test_flip_merge_restores_sides_and_shifts(skeleton) -> None:  # type: ignore
     left, right = skeleton.index("left_wrist"), skeleton.index("right_wrist")
     plain, mirrored = torch.zeros(1, 17, 4, 6), torch.zeros(1, 17, 4, 6)
     plain[0, left, 2, 4] = 1
-    mirrored[0, right, 2, 2] = 1  # mirrored picture: the left wrist looks like a right one, at 5 - 4 = 1, one pixel off
+    mirrored[0, right, 2, 2] = (
+        1  # mirrored picture: the left wrist looks like a right one, at 5 - 4 = 1, one pixel off
+    )
     merged = merge_flipped(plain, mirrored, order)
     assert merged[0, left, 2, 4] == 1
     assert merged.sum() == 1

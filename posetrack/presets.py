@@ -1,0 +1,163 @@
+"""Frozen settings of the whole system, one place: light, realtime, paper. `build` puts the parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posetrack.errors import PoseTrackError
+from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+
+if TYPE_CHECKING:
+    from flow.base import Flow
+    from posetrack.pipeline import Detector, Estimator, PoseTracker
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that decides what comes out, but for the device and the batch size."""
+
+    name: str
+    detector: str  # "light", or a torchvision detector
+    detector_score: float  # least score of a detected box
+    pose: str  # "light", or a weight name of the zoo
+    flow: str  # see flow.create
+    flow_scale: float | None  # size at which flow is computed; None: the method's own choice
+    joint_score: float  # joints below it are neither drawn nor exported
+    decoder: str = "quarter"
+    flip_test: bool = False
+    tracker: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
+
+    def models(self) -> dict[str, str]:
+        """Names for the header of tracks.jsonl."""
+        return {"detector": self.detector, "pose": self.pose, "flow": self.flow, "tracker": "flow"}
+
+
+LIGHT = Preset(
+    name="light",
+    detector="light",
+    detector_score=0.4,
+    pose="light",
+    decoder="dark",
+    flow="lucas_kanade",
+    flow_scale=None,
+    joint_score=0.2,
+    tracker=FlowTrackerSettings(
+        joint_score=0.1,
+        propagate_score=0.3,
+        propagate_seconds=1.0,
+        memory_frames=60,
+        memory_seconds=1.5,
+        every_pose=False,
+        duplicate_oks=0.7,
+        birth_score=0.2,
+    ),
+)
+
+REALTIME = Preset(
+    name="realtime",
+    detector="fasterrcnn_mobilenet_v3_large_320_fpn",
+    detector_score=0.5,
+    pose="hrnet_w32_posetrack18_256x192",
+    flow="dis:ultrafast",
+    flow_scale=0.5,
+    joint_score=0.4,
+    tracker=FlowTrackerSettings(
+        joint_score=0.2,
+        propagate_score=0.3,
+        propagate_seconds=1.0,
+        memory_frames=60,
+        memory_seconds=1.5,
+        every_pose=False,
+        duplicate_oks=0.7,
+    ),
+)
+
+PAPER = Preset(
+    name="paper",
+    detector="fasterrcnn_resnet50_fpn_v2",
+    detector_score=0.5,
+    pose="hrnet_w48_posetrack18_384x288",
+    flip_test=True,
+    flow="ptlflow:flownet2/things",
+    flow_scale=None,
+    joint_score=0.4,
+    tracker=FlowTrackerSettings(),
+)
+
+PRESETS: Mapping[str, Preset] = {p.name: p for p in (LIGHT, REALTIME, PAPER)}
+
+
+def find(name: str) -> Preset:
+    if name not in PRESETS:
+        raise PoseTrackError(f"unknown preset '{name}': choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def find_device(device: str) -> str:
+    """'auto' is CUDA where there is one, else the CPU."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise PoseTrackError(
+            f"device '{device}' asked for, but torch sees no CUDA GPU here: use --device cpu"
+        )
+    return device
+
+
+def build(preset: Preset, device: str = "auto", boxes: Path | None = None) -> PoseTracker:
+    """The system that a preset describes.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        boxes: a file of detections to use in place of the preset's detector.
+
+    Raises:
+        PoseTrackError: weights that are not there (the message says how to fetch them), no such device.
+    """
+    from posetrack.pipeline import PoseTracker
+
+    place = find_device(device)
+    return PoseTracker(
+        _detector(preset, place, boxes),
+        _estimator(preset, place),
+        _flow(preset, place),
+        FlowTracker(preset.tracker),
+    )
+
+
+def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
+    if boxes is not None:
+        from posetrack.detectors.from_file import FileDetector
+
+        return FileDetector(boxes)
+    if preset.detector == "light":
+        from posetrack.detectors.light import LightDetector
+
+        return LightDetector(device=device, score_threshold=preset.detector_score)
+    from posetrack import zoo
+    from posetrack.detectors.torchvision import TorchvisionDetector
+
+    return TorchvisionDetector(
+        preset.detector,
+        weights=zoo.weights(preset.detector),
+        device=device,
+        score_threshold=preset.detector_score,
+    )
+
+
+def _estimator(preset: Preset, device: str) -> Estimator:
+    raise NotImplementedError
+
+
+def _flow(preset: Preset, device: str) -> Flow:
+    import flow
+
+    try:
+        return flow.create(preset.flow, device=device, scale=preset.flow_scale)
+    except (ValueError, FileNotFoundError) as error:
+        raise PoseTrackError(str(error)) from error

@@ -1,0 +1,197 @@
+"""FlowTracker in tiny worlds worked out by hand. A person is 20 x 60; Off by d pixels, OKS is exp(-d^2 / 96): 0.3 at 10.7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from posetrack.types import Detections, Poses
+from tests.trackers.worlds import CUT, STILL, Shift, Walk, frame, people
+from trackers import IouTracker, OksTracker
+from trackers.base import Motion
+from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+
+Step = tuple[Motion, Poses]
+
+
+def ids(tracker: FlowTracker, steps: Sequence[Step], fps: float = 10) -> list[list[int]]:
+    """The ids of every frame, in the order of its poses."""
+    result = []
+    for index, (motion, poses) in enumerate(steps):
+        tracker.propagate(motion)
+        tracks = tracker.update(frame(index, fps), poses, np.zeros(len(poses), bool))
+        result.append(tracks.ids.tolist())
+    return result
+
+
+def flow_tracker(**changes: object) -> FlowTracker:
+    return FlowTracker(FlowTrackerSettings(**changes))  # type: ignore[arg-type]
+
+
+# ---- identities
+
+
+def test_two_people_who_walk_through_each_other_keep_their_ids() -> None:
+    # Steps of 30 px: without flow, the right one stands where the left one stood.
+    steps: list[Step] = [
+        (CUT, people((100, 100), (130, 100))),
+        (Walk({100: 30, 130: -30}), people((130, 100), (100, 100))),
+        (Walk({130: 30, 100: -30}), people((160, 100), (70, 100))),
+    ]
+    assert ids(flow_tracker(), steps) == [[1, 2], [1, 2], [1, 2]]
+    assert ids(OksTracker(), steps)[1] == [2, 1]  # exchanged: the reason for flow
+    assert ids(IouTracker(), steps)[1] == [2, 1]
+
+
+def test_far_jump_with_flow_and_without() -> None:
+    steps: list[Step] = [(CUT, people((100, 100))), (Shift(40), people((140, 100)))]
+    assert ids(flow_tracker(), steps) == [[1], [1]]
+    assert ids(OksTracker(), steps) == [[1], [2]]
+
+
+@pytest.mark.parametrize(("frames_away", "expected"), [(1, 1), (3, 1), (4, 2)])
+def test_return_after_occlusion_within_the_memory(frames_away: int, expected: int) -> None:
+    away: list[Step] = [(Shift(5), people())] * frames_away
+    steps: list[Step] = [
+        (CUT, people((100, 100))),
+        *away,
+        (Shift(5), people((100 + 5 * (frames_away + 1), 100))),
+    ]
+    assert ids(flow_tracker(memory_frames=4), steps)[-1] == [expected]
+
+
+@pytest.mark.parametrize(("fps", "expected"), [(10, 2), (30, 1)])
+def test_memory_ages_in_seconds(fps: float, expected: int) -> None:
+    # Away for 5 frames: 0.6 s at 10 frames/s, 0.2 s at 30.
+    steps: list[Step] = [(CUT, people((100, 100))), *[(STILL, people())] * 5, (STILL, people((100, 100)))]
+    tracker = flow_tracker(memory_frames=100, memory_seconds=0.5)
+    assert ids(tracker, steps, fps)[-1] == [expected]
+
+
+@pytest.mark.parametrize("every_pose", [True, False])
+def test_an_older_pose_helps_where_the_newest_is_wrong(every_pose: bool) -> None:
+    # Frame 1 shows the person 6 px off (a bad pose). Frame 2 is 12 px from that newest pose (OKS 0.22)
+    # and 6 px from the one before (0.69).
+    steps: list[Step] = [(CUT, people((100, 100))), (STILL, people((106, 100))), (STILL, people((94, 100)))]
+    assert ids(flow_tracker(every_pose=every_pose), steps)[-1] == ([1] if every_pose else [2])
+
+
+def test_somebody_leaves_and_somebody_else_comes() -> None:
+    steps: list[Step] = [
+        (CUT, people((100, 100), (300, 100))),
+        (STILL, people((100, 100))),
+        (STILL, people((100, 100), (200, 100))),
+    ]
+    assert ids(flow_tracker(), steps) == [[1, 2], [1], [1, 3]]
+
+
+def test_a_cut_makes_everybody_new() -> None:
+    steps: list[Step] = [(CUT, people((100, 100))), (STILL, people((100, 100))), (CUT, people((100, 100)))]
+    assert ids(flow_tracker(), steps) == [[1], [1], [2]]
+    assert ids(OksTracker(), steps) == [[1], [1], [2]]
+
+
+def test_reset_counts_from_one_again() -> None:
+    tracker = flow_tracker()
+    assert ids(tracker, [(CUT, people((100, 100)))]) == [[1]]
+    tracker.reset()
+    assert ids(tracker, [(CUT, people((300, 100)))]) == [[1]]
+
+
+def test_greedy_and_hungarian_differ_as_they_should() -> None:
+    # Old people at 100 and 110, new ones at 105 and 99. OKS falls with distance: distances
+    #   105: 5 and 5; 99: 1 and 11. Greedy takes 99-100 first, leaves 105-110. Hungarian agrees here.
+    # Old 100 and 108, new 101 and 95: 101 is 1 and 7 off, 95 is 5 and 13. Greedy: 101-100, then 95-108
+    # (13 px, below 0.3) fails. Hungarian with 101-108 (7 px) and 95-100 (5 px) keeps both.
+    steps: list[Step] = [(CUT, people((100, 100), (108, 100))), (STILL, people((101, 100), (95, 100)))]
+    assert ids(flow_tracker(), steps)[1] == [1, 3]
+    assert ids(flow_tracker(matching="hungarian"), steps)[1] == [2, 1]
+
+
+def test_who_is_dropped() -> None:
+    poses = people((100, 100), (102, 100), (300, 100), (350, 100), scores=[0.6, 0.9, 0.3, 0.05])
+    tracker = flow_tracker(duplicate_oks=0.7, box_score=0.1, birth_score=0.4)
+    tracker.propagate(CUT)
+    tracks = tracker.update(frame(0), poses, np.zeros(4, bool))
+    # 100 repeats the better 102; 300 is too weak to start a track; 350 is nobody.
+    assert tracks.poses.keypoints[:, 2, 0].tolist() == [102]
+    assert tracks.ids.tolist() == [1]
+
+
+def test_a_weak_pose_continues_a_track_that_it_could_not_start() -> None:
+    tracker = flow_tracker(birth_score=0.5)
+    weak = people((100, 100), scores=[0.3])
+    assert ids(tracker, [(CUT, weak)]) == [[]]
+    tracker.reset()
+    assert ids(tracker, [(CUT, people((100, 100))), (STILL, weak)]) == [[1], [1]]
+
+
+# ---- boxes from flow
+
+
+def test_carried_box_is_the_extent_enlarged_by_15_percent() -> None:
+    tracker = flow_tracker()
+    ids(tracker, [(CUT, people((100, 100)))])
+    expected = tracker.propagate(Shift(10, 4))
+    # Joints x 92..112, y 70..130, moved by (10, 4); 15 % of 20 and 60 are 3 and 9, half on each side.
+    np.testing.assert_allclose(expected.boxes, [[100.5, 69.5, 123.5, 138.5]])
+    assert expected.scores[0] == pytest.approx(0.9)
+
+
+def test_joints_that_flow_lost_do_not_stretch_the_box() -> None:
+    tracker = flow_tracker()
+    ids(tracker, [(CUT, people((100, 100)))])
+    expected = tracker.propagate(Shift(10, 0, lost_from=110))  # the hand, at x = 112
+    np.testing.assert_allclose(expected.boxes[0, [0, 2]], [102 - 0.6, 110 + 0.6], rtol=1e-6)
+
+
+def test_a_person_lost_by_flow_keeps_its_guessed_box() -> None:
+    tracker = flow_tracker()
+    ids(tracker, [(CUT, people((100, 100)))])
+    assert len(tracker.propagate(Shift(10, 0, lost_from=0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "motion", "count"),
+    [({}, STILL, 1), ({"propagate": False}, STILL, 0), ({"propagate_score": 0.95}, STILL, 0), ({}, CUT, 0)],
+    ids=["carried", "switched off", "joints too weak", "cut"],
+)
+def test_when_a_box_is_carried(changes: dict[str, object], motion: Motion, count: int) -> None:
+    tracker = flow_tracker(**changes)
+    ids(tracker, [(CUT, people((100, 100)))])
+    assert len(tracker.propagate(motion)) == count
+
+
+def test_flow_stands_in_for_the_detector_for_a_limited_time() -> None:
+    tracker = flow_tracker(propagate_seconds=0.25)
+    carried = []
+    for index in range(6):  # at 10 frames/s; detected only in frame 0
+        expected = tracker.propagate(CUT if index == 0 else STILL)
+        carried.append(len(expected))
+        poses = people((100, 100)) if index == 0 or len(expected) else people()
+        tracker.update(frame(index), poses, np.full(len(poses), index > 0))
+    # frame 3 is carried by the pose of 0.2 s; the pose of 0.3 s is too long undetected
+    assert carried == [0, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "expected", "kept", "missed"),
+    [
+        ("both found: the detector's box", [[0, 0, 20, 60]], [[1, 0, 21, 60]], [0], 0),
+        ("missed by the detector", [], [[1, 0, 21, 60]], [], 1),
+        ("another person", [[100, 0, 120, 60]], [[1, 0, 21, 60]], [0], 1),
+        ("two boxes on one person", [[0, 0, 20, 60], [1, 0, 21, 60]], [], [0], 0),
+        ("two flow boxes on one person", [], [[0, 0, 20, 60], [1, 0, 21, 60]], [], 1),
+        ("nobody", [], [], [], 0),
+    ],
+)
+def test_unify(
+    name: str, seen: list[list[float]], expected: list[list[float]], kept: list[int], missed: int
+) -> None:
+    rows, left = flow_tracker().unify(
+        Detections(seen, [0.6] * len(seen)), Detections(expected, [0.9] * len(expected))
+    )
+    assert rows.tolist() == kept
+    assert len(left) == missed
