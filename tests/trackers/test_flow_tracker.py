@@ -1,4 +1,7 @@
-"""FlowTracker in tiny worlds worked out by hand. A person is 20 x 60; Off by d pixels, OKS is exp(-d^2 / 96): 0.3 at 10.7."""
+"""FlowTracker in tiny worlds worked out by hand. A person is 20 x 60.
+
+OKS of two who are d pixels apart is exp(-d^2 / 96): 0.3 at 10.7.
+"""
 
 from __future__ import annotations
 

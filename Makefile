@@ -1,0 +1,40 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+VIDEO ?= posetrack/demo/demo.mp4
+OUT ?= out
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: setup demo test check bench lock clean
+
+setup: .venv/ready
+
+# uv installs the whole pinned set in parallel; it comes from pip, into the same environment.
+.venv/ready: requirements.txt requirements-dev.txt requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/posetrack track $(VIDEO) --out $(OUT) --overwrite
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: setup
+	$(BIN)/posetrack bench
+
+lock:
+	$(BIN)/uv pip compile --quiet requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock
+
+clean:
+	rm -rf .venv build out *.egg-info

@@ -1,0 +1,222 @@
+"""The `posetrack` command. Every command is a function here; its signature is its flags (see flags.py)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from posetrack import __version__
+from posetrack.errors import InputError, PoseTrackError
+from posetrack.flags import parse
+
+DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+
+PresetName = Annotated[str, "settings and models: light, realtime or paper"]
+Device = Annotated[str, "auto, cpu, cuda or cuda:N"]
+Overwrite = Annotated[bool, "replace results that are there already"]
+
+
+def track(
+    input: Annotated[list[str], "video files, folders of pictures, globs or URLs"],
+    *,
+    out: Annotated[Path, "folder for NAME.mp4 and NAME.jsonl"],
+    preset: PresetName = "light",
+    device: Device = "auto",
+    boxes: Annotated[Path | None, "detections to use instead of the detector: COCO results JSON"] = None,
+    batch_size: Annotated[int, "frames that are detected and posed together; the result is the same"] = 1,
+    overwrite: Overwrite = False,
+    video: Annotated[bool, "write no overlay clip, only NAME.jsonl"] = True,
+    trails: Annotated[bool, "draw where everybody went"] = False,
+    draw_boxes: Annotated[bool, "draw the person boxes too"] = False,
+) -> int:
+    """Track people in videos: an overlay clip and tracks.jsonl for each."""
+    from posetrack.presets import build, find
+    from posetrack.track import make_folder, track_video
+
+    if batch_size < 1:
+        raise PoseTrackError(f"--batch-size {batch_size}: give 1 or more")
+    _refuse_same_names(input)
+    make_folder(out)
+    system = build(find(preset), device, boxes)
+    losses = failures = 0
+    for source in input:
+        try:
+            summary = track_video(
+                source,
+                out,
+                preset=preset,
+                batch_size=batch_size,
+                overwrite=overwrite,
+                video=video,
+                trails=trails,
+                draw_boxes=draw_boxes,
+                tracker=system,
+            )
+        except InputError as error:
+            failures += 1
+            _complain(str(error))
+            continue
+        print(summary)
+        for loss in summary.losses:
+            losses += 1
+            _complain(f"{summary.name}: {loss}")
+    if failures == len(input):
+        return WRONG_REQUEST
+    return SOME_FAILED if failures or losses else DONE
+
+
+def render(
+    tracks: Annotated[Path, "TRACKS.jsonl of an earlier run"],
+    video: Annotated[str, "the video that it was made from"],
+    *,
+    out: Annotated[Path, "the clip to write, .mp4"],
+    joint_score: Annotated[float | None, "leave out joints below this score; default: the preset's"] = None,
+    overwrite: Overwrite = False,
+    trails: Annotated[bool, "draw where everybody went"] = False,
+    draw_boxes: Annotated[bool, "draw the person boxes too"] = False,
+) -> int:
+    """Draw the overlay clip again from tracks.jsonl; no network is needed."""
+    from posetrack.render import render_video
+
+    losses = render_video(
+        tracks, video, out, joint_score=joint_score, overwrite=overwrite, trails=trails, draw_boxes=draw_boxes
+    )
+    print(f"{tracks} drawn over {video} -> {out}")
+    for loss in losses:
+        _complain(loss)
+    return SOME_FAILED if losses else DONE
+
+
+def export(
+    tracks: Annotated[Path, "TRACKS.jsonl"],
+    *,
+    to: Annotated[Literal["posetrack18", "posetrack17", "coco", "mot", "csv", "parquet"], "format"],
+    out: Annotated[Path, "file to write"],
+    joint_score: Annotated[float | None, "drop joints below this score; default: the preset's"] = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Write tracks.jsonl in another format."""
+    from posetrack.export import export_tracks
+
+    print(export_tracks(tracks, to, out, joint_score=joint_score, overwrite=overwrite))
+    return DONE
+
+
+def evaluate(
+    *,
+    gt: Annotated[Path, "folder of PoseTrack annotation files"],
+    pred: Annotated[Path, "folder of prediction files of the same names"],
+    json: Annotated[Path | None, "write all numbers to this file"] = None,
+    plot: Annotated[Path | None, "draw plots into this folder"] = None,
+    strict: Annotated[bool, "without poseval's quirks: count the last frame and all misses"] = False,
+    overwrite: Overwrite = False,
+) -> int:
+    """PoseTrack mAP, MOTA, HOTA, as poseval computes them."""
+    from posetrack.evaluation import evaluate_posetrack
+
+    for path in (json, plot):
+        _refuse_existing(path, overwrite)
+    report = evaluate_posetrack(gt, pred, strict=strict)
+    print(report.table())
+    if json is not None:
+        from posetrack.results.files import write_json
+
+        write_json(json, report.to_json())
+    if plot is not None:
+        report.plot(plot)
+    return DONE
+
+
+def bench(
+    *,
+    json: Annotated[Path | None, "write all numbers to this file"] = None,
+    device: Device = "auto",
+    seconds: Annotated[float, "time to spend on each measurement"] = 5.0,
+    overwrite: Overwrite = False,
+) -> int:
+    """Milliseconds of every stage on this machine, and of HRNet-W32 and W48."""
+    from posetrack.bench import run_bench
+
+    _refuse_existing(json, overwrite)
+    run_bench(device, seconds, json)
+    return DONE
+
+
+def doctor() -> int:
+    """Look at this installation: packages, devices, codecs, weights. Says what is missing and what to do."""
+    from posetrack.doctor import examine
+
+    return DONE if examine() else SOME_FAILED
+
+
+def fetch(
+    name: Annotated[list[str], "a preset, or weights by name"],
+) -> int:
+    """Download the weights of a preset and check them."""
+    from posetrack.presets import PRESETS, weights_of
+    from posetrack.zoo import fetch as fetch_weights
+
+    names = [weight for word in name for weight in (weights_of(word) if word in PRESETS else [word])]
+    if not names:
+        print("nothing to fetch: the weights of this preset ship with the package")
+        return DONE
+    for path in fetch_weights(names):
+        print(path)
+    return DONE
+
+
+COMMANDS = {
+    "track": track,
+    "render": render,
+    "export": export,
+    "eval": evaluate,
+    "bench": bench,
+    "doctor": doctor,
+    "fetch": fetch,
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; a wrong request becomes one line on standard error and exit code 2."""
+    try:
+        command, values = parse(
+            "posetrack",
+            "Track human poses in video: who is where, joint by joint.",
+            __version__,
+            COMMANDS,
+            sys.argv[1:] if words is None else words,
+        )
+        return command(**values) or DONE
+    except PoseTrackError as error:
+        _complain(str(error))
+        return WRONG_REQUEST
+    except KeyboardInterrupt:
+        _complain("interrupted: what was finished is kept")
+        return INTERRUPTED
+
+
+def _complain(line: str) -> None:
+    print(f"posetrack: {' '.join(line.split())}", file=sys.stderr)
+
+
+def _refuse_existing(path: Path | None, overwrite: bool) -> None:
+    if path is not None and path.exists() and not overwrite:
+        raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another name")
+
+
+def _refuse_same_names(sources: Sequence[str]) -> None:
+    """Two inputs of one name would write the same files."""
+    seen: dict[str, str] = {}
+    for source in sources:
+        stem = Path(source).stem
+        if stem in seen:
+            raise PoseTrackError(
+                f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: track them into different folders"
+            )
+        seen[stem] = source
+
+
+if __name__ == "__main__":
+    sys.exit(main())
