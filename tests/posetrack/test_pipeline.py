@@ -1,0 +1,127 @@
+"""The main path on a drawn world: three-dot people who walk, a detector that misses some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import flow
+from posetrack.pipeline import PoseTracker, batched
+from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
+from posetrack.skeletons import Skeleton
+from posetrack.types import Detections, Frame, Tracks
+from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+
+DOTS = Skeleton("dots", ("red", "green", "blue"), (), (0.1, 0.1, 0.1))
+SHAPE = np.array([[0, -30], [-14, 0], [14, 30]], np.float32)
+W, H, T = 320, 160, 24
+BACKGROUND = np.random.default_rng(1).integers(0, 40, (H, W, 3), np.uint8)
+
+
+class ColourNetwork(nn.Module):
+    """Heatmap k says how much more of colour k than of the others there is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+        std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+        image = x * std + mean
+        return nn.functional.avg_pool2d(2 * image - image.sum(1, keepdim=True), 5, 4, padding=2)
+
+
+def places(index: int) -> np.ndarray:
+    """Hips of the people at frame `index`: one walks right, one left, they pass each other; (P, 2)."""
+    return np.array([[40 + 8 * index, 60], [280 - 8 * index, 90]], np.float32)
+
+
+def picture(index: int) -> Frame:
+    image = BACKGROUND.copy()
+    rows, columns = np.mgrid[:H, :W]
+    for hip in places(index):
+        for joint, (x, y) in enumerate(hip + SHAPE):
+            disc = (columns - x) ** 2 + (rows - y) ** 2 < 49
+            image[disc] = np.eye(3, dtype=np.uint8)[joint] * 255
+    return Frame(image, index, index / 25)
+
+
+class ForgetfulDetector:
+    """Knows where everybody is, but misses person 0 in every third frame and all in frame 10."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        self.batches.append(len(frames))
+        return [self.one(frame.index) for frame in frames]
+
+    def one(self, index: int) -> Detections:
+        seen = [p for p in range(2) if not (p == 0 and index % 3 == 2) and index != 10]
+        boxes = [[*(places(index)[p] + [-20, -40]), *(places(index)[p] + [20, 40])] for p in seen]
+        return Detections(boxes, [0.9 - 0.1 * p for p in seen])
+
+
+def system(flow_name: str, **changes: object) -> PoseTracker:
+    return PoseTracker(
+        ForgetfulDetector(),
+        HeatmapEstimator(ColourNetwork(), PoseSettings(DOTS, (48, 64))),
+        flow.create(flow_name),
+        FlowTracker(FlowTrackerSettings(**changes)),  # type: ignore[arg-type]
+    )
+
+
+def run(tracker: PoseTracker, batch_size: int) -> list[Tracks]:
+    return list(tracker.track((picture(i) for i in range(T)), batch_size))
+
+
+@pytest.mark.parametrize("flow_name", ["lucas_kanade", "dis:fast"])
+def test_tracks_are_identical_for_every_batch_size(flow_name: str) -> None:
+    tracker = system(flow_name)
+    one = run(tracker, 1)
+    assert any(t.propagated.any() for t in one)  # the second look is part of what is compared
+    for size in (4, 16):
+        other = run(tracker, size)  # the same object: a second video starts afresh
+        assert len(other) == T
+        for a, b in zip(one, other, strict=True):
+            assert (a.index, a.time, a.size) == (b.index, b.time, b.size)
+            np.testing.assert_array_equal(a.ids, b.ids)
+            np.testing.assert_array_equal(a.propagated, b.propagated)
+            np.testing.assert_array_equal(a.poses.keypoints, b.poses.keypoints)
+            np.testing.assert_array_equal(a.poses.keypoint_scores, b.poses.keypoint_scores)
+            np.testing.assert_array_equal(a.poses.scores, b.poses.scores)
+
+
+def test_flow_finds_whom_the_detector_missed() -> None:
+    tracks = run(system("lucas_kanade"), 4)
+    for t in tracks:
+        assert sorted(t.ids.tolist()) == [1, 2]
+        truth = places(t.index)[t.ids - 1]
+        np.testing.assert_allclose(t.poses.keypoints, truth[:, None] + SHAPE, atol=4)
+    missed = [t.index for t in tracks if t.propagated.any()]
+    assert missed == [i for i in range(T) if i % 3 == 2 or i == 10]
+
+
+def test_without_propagation_they_are_missed() -> None:
+    tracks = run(system("lucas_kanade", propagate=False), 4)
+    assert [len(t) for t in tracks] == [0 if i == 10 else 1 if i % 3 == 2 else 2 for i in range(T)]
+    assert {int(i) for t in tracks for i in t.ids} == {1, 2}  # the memory bridges the gaps
+
+
+def test_an_empty_video() -> None:
+    assert list(system("lucas_kanade").track([])) == []
+
+
+def test_stages_are_timed() -> None:
+    tracker = system("lucas_kanade")
+    run(tracker, 4)
+    assert tracker.clock.frames == T
+    assert set(tracker.clock.milliseconds()) == {"flow", "detector", "pose", "tracker"}
+    assert all(ms > 0 for ms in tracker.clock.milliseconds().values())
+    assert tracker.detector.batches == [4] * 6  # type: ignore[attr-defined]
+
+
+def test_batched() -> None:
+    frames = [Frame(np.zeros((2, 2, 3), np.uint8), i, 0.0) for i in range(5)]
+    assert [[f.index for f in batch] for batch in batched(frames, 2)] == [[0, 1], [2, 3], [4]]
