@@ -1,10 +1,10 @@
 """Track human poses in video: HRNet on every person, optical flow between frames, OKS matching.
 
-    >>> import posetrack
-    >>> tracker = posetrack.load("light")
-    >>> for tracks in tracker.track(posetrack.read_video("clip.mp4")):
-    ...     print(tracks.index, tracks.ids, tracks.poses.keypoints.shape)
-    >>> posetrack.track_video("clip.mp4", "out/")
+>>> import posetrack
+>>> tracker = posetrack.load("light")
+>>> for tracks in tracker.track(posetrack.read_video("clip.mp4")):
+...     print(tracks.index, tracks.ids, tracks.poses.keypoints.shape)
+>>> posetrack.track_video("clip.mp4", "out/")
 """
 
 from __future__ import annotations

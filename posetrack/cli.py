@@ -34,14 +34,16 @@ def track(
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
     from posetrack.presets import build, find
     from posetrack.track import make_folder, track_video
+    from posetrack.video import expand_sources
 
     if batch_size < 1:
         raise PoseTrackError(f"--batch-size {batch_size}: give 1 or more")
-    _refuse_same_names(input)
+    sources = expand_sources(input)
+    _refuse_same_names(sources)
     make_folder(out)
     system = build(find(preset), device, boxes)
     losses = failures = 0
-    for source in input:
+    for source in sources:
         try:
             summary = track_video(
                 source,
@@ -62,7 +64,7 @@ def track(
         for loss in summary.losses:
             losses += 1
             _complain(f"{summary.name}: {loss}")
-    if failures == len(input):
+    if failures == len(sources):
         return WRONG_REQUEST
     return SOME_FAILED if failures or losses else DONE
 

@@ -71,7 +71,9 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
         if kind is bool:
             if default is True:
                 flag = "--no-" + flag[2:]
-            parser.add_argument(flag, dest=parameter.name, action="store_false" if default else "store_true", help=text)
+            parser.add_argument(
+                flag, dest=parameter.name, action="store_false" if default else "store_true", help=text
+            )
         else:
             if "choices" not in options:
                 options.setdefault("metavar", _metavar(kind))

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from posetrack.errors import PoseTrackError
+from posetrack.skeletons import SKELETONS
 from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from flow.base import Flow
     from posetrack.pipeline import Detector, Estimator, PoseTracker
+    from posetrack.pose.estimator import PoseSettings
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Preset:
     flow: str  # see flow.create
     flow_scale: float | None  # size at which flow is computed; None: the method's own choice
     joint_score: float  # joints below it are neither drawn nor exported
-    decoder: str = "quarter"
+    decoder: Literal["quarter", "dark"] = "quarter"
     flip_test: bool = False
     tracker: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
 
@@ -130,6 +134,57 @@ def build(preset: Preset, device: str = "auto", boxes: Path | None = None) -> Po
     )
 
 
+def load(preset: str = "light", device: str = "auto", boxes: str | Path | None = None) -> PoseTracker:
+    """A preset by name, ready to track.
+
+    >>> tracker = posetrack.load("light")
+    >>> for tracks in tracker.track(posetrack.read_video("clip.mp4")): ...
+    """
+    return build(find(preset), device, None if boxes is None else Path(boxes))
+
+
+def weights_of(preset: str) -> list[str]:
+    """Names in the zoo of the files that a preset needs; none for light, whose weights ship with the package."""
+    chosen = find(preset)
+    needed = [name for name in (chosen.detector, chosen.pose) if name != "light"]
+    return [*needed, chosen.flow] if _flow_has_weights(chosen) else needed
+
+
+def pose_network(preset: Preset) -> tuple[nn.Module, PoseSettings]:
+    """The pose network with its weights, and how it is to be used."""
+    from posetrack import models, zoo
+    from posetrack.pose.estimator import PoseSettings
+    from posetrack.zoo import catalog
+
+    if preset.pose == "light":
+        path = zoo.bundled("light_pose")
+        facts = zoo.read_metadata(path)
+        model, skeleton = facts["model"], SKELETONS[facts["skeleton"]]
+        size = int(facts["input_width"]), int(facts["input_height"])
+        sigma, softmax = float(facts["sigma"]), facts["heatmap"] == "softmax"
+    else:
+        path, entry = zoo.weights(preset.pose), catalog.find(preset.pose)
+        assert entry.skeleton is not None
+        assert entry.input_size is not None
+        assert entry.sigma is not None
+        model, skeleton = entry.network, SKELETONS[entry.skeleton]
+        size, sigma, softmax = (entry.input_size[1], entry.input_size[0]), entry.sigma, False
+    network = models.create(model, len(skeleton))
+    zoo.load_into(network, zoo.read_checkpoint(path), source=str(path))
+    # No PoseTrack file labels the ears, so what a network says of them is noise.
+    unlabelled = ("left_ear", "right_ear") if skeleton.name == "posetrack18" else ()
+    return network, PoseSettings(
+        skeleton,
+        size,
+        sigma=sigma,
+        softmax=softmax,
+        unlabelled=unlabelled,
+        decoder=preset.decoder,
+        flip_test=preset.flip_test,
+        half=True,
+    )
+
+
 def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
     if boxes is not None:
         from posetrack.detectors.from_file import FileDetector
@@ -151,13 +206,23 @@ def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
 
 
 def _estimator(preset: Preset, device: str) -> Estimator:
-    raise NotImplementedError
+    from posetrack.models.fuse import for_inference
+    from posetrack.pose.estimator import HeatmapEstimator
+
+    network, settings = pose_network(preset)
+    return HeatmapEstimator(for_inference(network, device), settings, device)
 
 
 def _flow(preset: Preset, device: str) -> Flow:
     import flow
+    from posetrack import zoo
 
+    weights = zoo.weights(preset.flow) if _flow_has_weights(preset) else None
     try:
-        return flow.create(preset.flow, device=device, scale=preset.flow_scale)
+        return flow.create(preset.flow, device=device, weights=weights, scale=preset.flow_scale)
     except (ValueError, FileNotFoundError) as error:
         raise PoseTrackError(str(error)) from error
+
+
+def _flow_has_weights(preset: Preset) -> bool:
+    return preset.flow.startswith(("raft", "ptlflow:"))

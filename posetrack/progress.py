@@ -60,6 +60,10 @@ def _lines(name: str, total: int | None) -> Iterator[Report]:
         rate = done / (now - start)
         of = f"/{total}" if total else ""
         left = f", {max(total - done, 0) / rate:.0f} s left" if total else ""
-        print(f"{name}: {done}{of} frames, {rate:.1f} frames/s, {people} people{left}", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {done}{of} frames, {rate:.1f} frames/s, {people} people{left}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     yield report

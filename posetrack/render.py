@@ -48,16 +48,17 @@ def render_video(
                 f"{video.name} is {size[0]}x{size[1]}, but {tracks_path} is of a video of {told[0]}x{told[1]}: "
                 "give the video that it was made from"
             )
-        with VideoWriter(out, video, overwrite=overwrite) as clip, progress(video.name, video.frame_count) as report:
+        with (
+            VideoWriter(out, video, overwrite=overwrite) as clip,
+            progress(video.name, video.frame_count) as report,
+        ):
             for frame in prefetch(video, 8):
                 tracks = by_index.get(frame.index)
                 image = frame.image
                 if tracks is None:
                     undrawn += 1
                 else:
-                    image = overlay(
-                        image, tracks, joint_threshold=threshold, boxes=draw_boxes, trails=memory
-                    )
+                    image = overlay(image, tracks, joint_threshold=threshold, boxes=draw_boxes, trails=memory)
                 clip.write(image, frame.time)
                 frames += 1
                 report(frames, len(tracks) if tracks is not None else 0)

@@ -36,9 +36,7 @@ class Summary:
         rate = self.frames / self.seconds if self.seconds else 0.0
         people = f"{len(self.ids)} {'identity' if len(self.ids) == 1 else 'identities'}"
         files = ", ".join(map(str, self.outputs))
-        return (
-            f"{self.name}: {self.frames} frames in {self.seconds:.1f} s ({rate:.1f} frames/s), {people} -> {files}"
-        )
+        return f"{self.name}: {self.frames} frames in {self.seconds:.1f} s ({rate:.1f} frames/s), {people} -> {files}"
 
 
 def track_video(
@@ -100,7 +98,9 @@ def track_video(
         summary.seconds = time.perf_counter() - start
         summary.losses = list(clip.losses)
     if summary.frames == 0:
-        raise InputError(f"{clip.name}: not one frame could be decoded: {'; '.join(summary.losses) or 'it is empty'}")
+        raise InputError(
+            f"{clip.name}: not one frame could be decoded: {'; '.join(summary.losses) or 'it is empty'}"
+        )
     return summary
 
 
@@ -131,11 +131,12 @@ def header_of(video: Video, system: PoseTracker, preset: Preset) -> Header:
 
 def output_paths(video: Video, source: str | Path, out: Path, with_video: bool) -> list[Path]:
     """tracks first, then the clip. The source itself is never among them."""
-    stem = Path(video.name).stem
-    paths = [out / f"{stem}.jsonl"] + ([out / f"{stem}.mp4"] if with_video else [])
+    paths = [out / f"{video.stem}.jsonl"] + ([out / f"{video.stem}.mp4"] if with_video else [])
     for path in paths:
         if path.exists() and Path(source).exists() and path.samefile(source):
-            raise InputError(f"{source}: the result would replace this very file: choose another --out than '{out}'")
+            raise InputError(
+                f"{source}: the result would replace this very file: choose another --out than '{out}'"
+            )
     return paths
 
 

@@ -1,0 +1,101 @@
+"""Memory of `posetrack track` over a long video: is it flat?
+
+    .venv/bin/python scripts/benchmark_memory.py --frames 20000 --plot docs/memory.png
+
+Loops the demo clip into one long file (320x180), tracks it with the light preset in a process of its own, and samples that
+process's resident memory every second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from posetrack.video import VideoWriter, open_video
+
+DEMO = Path(__file__).parents[1] / "posetrack" / "demo" / "demo.mp4"
+
+
+def write_long_video(path: Path, frames: int, clip: Path) -> None:
+    """`frames` frames of the clip, over and over, at 320x180."""
+    with open_video(clip) as source:
+        loop = [cv2.resize(frame.image, (320, 180), interpolation=cv2.INTER_AREA) for frame in source]
+    with tempfile.TemporaryDirectory() as folder:
+        cv2.imwrite(str(Path(folder, "0.png")), loop[0])
+        with open_video(folder) as like, VideoWriter(path, like) as writer:
+            for i in range(frames):
+                writer.write(loop[i % len(loop)], i / 25)
+
+
+def resident_megabytes(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=20000)
+    parser.add_argument("--clip", type=Path, default=DEMO)
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder, "long.mp4")
+        write_long_video(video, options.frames, options.clip)
+        command = [sys.executable, "-m", "posetrack.cli", "track", str(video), "--out", folder + "/out"]
+        lines = Path(folder, "out", "long.jsonl")
+        start = time.monotonic()
+        samples: list[tuple[float, int, float]] = []  # seconds, frames done, megabytes
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            done = lines.read_bytes().count(b"\n") - 1 if lines.exists() else 0
+            samples.append((time.monotonic() - start, max(done, 0), resident_megabytes(process.pid)))
+            time.sleep(1)
+        if process.returncode:
+            sys.exit(f"posetrack track ended with {process.returncode}")
+    report(np.array(samples), options.frames)
+    if options.plot:
+        draw(np.array(samples), options.plot)
+
+
+def report(samples: np.ndarray, frames: int) -> None:
+    """Megabytes at ten points of the run, and the slope of a line through its second half."""
+    seconds, done, megabytes = samples.T
+    for share in np.linspace(0.1, 1, 10):
+        i = int(np.searchsorted(done, share * frames).clip(0, len(done) - 1))
+        print(f"{int(done[i]):6d} frames  {seconds[i]:6.0f} s  {megabytes[i]:7.1f} MB")
+    late = (done > frames / 2) & np.isfinite(megabytes)
+    slope = np.polyfit(done[late], megabytes[late], 1)[0] * 1000
+    print(f"second half: {slope:+.3f} MB per 1000 frames")
+
+
+def draw(samples: np.ndarray, path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    _, done, megabytes = samples.T
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    axes.plot(done, megabytes, lw=1.5)
+    axes.set(
+        xlabel="frames tracked",
+        ylabel="resident memory, MB",
+        ylim=(0, None),
+        title="posetrack track, preset light",
+    )
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
