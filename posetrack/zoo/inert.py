@@ -1,0 +1,177 @@
+"""PyTorch files read without running anything: what the pickle names becomes an inert record.
+
+torch.load(weights_only=True) refuses files that hold more than tensors and plain containers, and the
+checkpoints of training frameworks do (settings, loss histories, numpy numbers). `read` gives their
+tensors all the same. Nothing that the file names is ever imported or called.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from posetrack.errors import PoseTrackError
+
+DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+
+# Names that only an attack calls. Reading is safe without this list; it is there to say so plainly.
+_ATTACK_MODULES = frozenset(
+    ("commands", "ctypes", "importlib", "nt", "os", "pip", "posix", "pty", "runpy", "shutil", "socket",
+     "subprocess", "sys", "webbrowser")
+)  # fmt: skip
+_ATTACK_BUILTINS = frozenset(("__import__", "breakpoint", "compile", "eval", "exec", "execfile", "open"))
+
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # first object of a file written by torch < 1.6
+
+
+def read(path: Path) -> tuple[Any, list[str]]:
+    """What the file holds, and the names of the foreign objects in it, which are `Record`s now.
+
+    Raises:
+        PoseTrackError: the file asks to run code.
+        Exception: of many kinds, where the file is damaged.
+    """
+    if zipfile.is_zipfile(path):
+        return _read_zip(path)
+    with path.open("rb") as file:
+        return _read_legacy(file, path)
+
+
+class Record(dict[Any, Any]):
+    """Stands for an object or function that the pickle names. Keeps items; ignores calls and states."""
+
+    def __new__(cls, *_: object, **__: object) -> Record:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__()
+
+    def __call__(self, *_: object, **__: object) -> Record:
+        return Record()
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+    def append(self, _: object) -> None:
+        pass
+
+    extend = add = append
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a record may be a key or a member of a set
+    __eq__ = object.__eq__
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds containers, numbers, strings and dense tensors, and records for everything else."""
+
+    def __init__(
+        self, file: IO[bytes], path: Path, storage: Callable[[torch.dtype, str, int], Tensor]
+    ) -> None:
+        super().__init__(file)
+        self.path, self.storage = path, storage
+        self.names: dict[str, Any] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}"
+        attack = name in _ATTACK_BUILTINS if module in ("builtins", "__builtin__") else False
+        if attack or module.partition(".")[0] in _ATTACK_MODULES:
+            raise PoseTrackError(
+                f"{self.path}: the file asks to call {full} when it is opened, which weights never need: "
+                "refused, nothing was run; get the file from a source you trust"
+            )
+        if full not in self.names:
+            self.names[full] = self._stand_in(full)
+        return self.names[full]
+
+    def _stand_in(self, full: str) -> Any:
+        # Made anew for every file: whatever a hostile pickle does to them ends with it.
+        if full in ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor"):
+            return lambda storage, offset, size, stride, *_: _view(storage, offset, size, stride)
+        if full in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"):
+            return lambda tensor, *_: tensor
+        return type(full, (Record,), {})
+
+    def foreign(self) -> list[str]:
+        return sorted(n for n in self.names if n != "collections.OrderedDict" and not n.startswith("torch."))
+
+    def persistent_load(self, reference: Any) -> Tensor:
+        kind, storage_type, key, _, count = reference[:5]
+        dtype = DTYPES.get(storage_type.__name__.rpartition(".")[2])
+        if kind != "storage" or dtype is None:
+            raise pickle.UnpicklingError(f"reference to {kind} {storage_type.__name__}")
+        return self.storage(dtype, str(key), int(count))
+
+
+def _view(storage: Tensor, offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
+    if math.prod(size) > len(storage):  # a stride of 0 would let a small file claim any size
+        raise pickle.UnpicklingError("tensor larger than its storage")
+    return torch.as_strided(storage, size, stride, offset)  # checks the bounds
+
+
+def _read_zip(path: Path) -> tuple[Any, list[str]]:
+    with zipfile.ZipFile(path) as archive:
+        (pickled,) = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
+        folder = pickled.removesuffix("data.pkl")
+        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+            raise pickle.UnpicklingError("written on a big-endian machine")
+        storages: dict[str, Tensor] = {}
+
+        def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
+            if key not in storages:
+                entry = archive.getinfo(f"{folder}data/{key}")
+                if entry.compress_type != zipfile.ZIP_STORED:  # torch never compresses; a zip bomb does
+                    raise pickle.UnpicklingError("compressed storage")
+                data = bytearray(archive.read(entry))
+                storages[key] = torch.frombuffer(data, dtype=dtype) if count else torch.empty(0, dtype=dtype)
+            return storages[key]
+
+        with archive.open(pickled) as file:
+            unpickler = _Unpickler(file, path, storage)
+            return unpickler.load(), unpickler.foreign()
+
+
+def _read_legacy(file: IO[bytes], path: Path) -> tuple[Any, list[str]]:
+    """Magic number, protocol, machine, object, list of storages; then every storage as count and bytes."""
+    limit = path.stat().st_size
+    storages: dict[str, Tensor] = {}
+
+    def none(*_: object) -> NoReturn:
+        raise pickle.UnpicklingError("storage in the header")
+
+    def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
+        if count * dtype.itemsize > limit:
+            raise pickle.UnpicklingError("storage larger than the file")
+        return storages.setdefault(key, torch.empty(count, dtype=dtype))  # filled below
+
+    if _Unpickler(file, path, none).load() != _LEGACY_MAGIC:
+        raise pickle.UnpicklingError("a plain pickle, not written by torch.save")
+    _Unpickler(file, path, none).load()  # protocol
+    machine = _Unpickler(file, path, none).load()
+    if not machine.get("little_endian", True):
+        raise pickle.UnpicklingError("written on a big-endian machine")
+    unpickler = _Unpickler(file, path, storage)
+    tree = unpickler.load()
+    for key in _Unpickler(file, path, none).load():
+        (count,) = struct.unpack("<q", file.read(8))
+        into = storages[str(key)]
+        data = file.read(count * into.itemsize)
+        into.copy_(torch.frombuffer(bytearray(data), dtype=into.dtype)[: len(into)])
+    return tree, unpickler.foreign()
