@@ -1,0 +1,195 @@
+"""What a training picture goes through: one random similarity from photo to network input, then its looks.
+
+The geometry is the crop of `posetrack.pose.crop` with rotation, scale, shift, mirror and half body drawn
+at random, as in HRNet's official code; joints follow through the same matrix.
+
+    rng = np.random.default_rng((seed, i))
+    matrix, mirrored = random_view(person, POSETRACK18, (96, 128), Geometry(), rng)
+    crop, points, inside = apply_view(image, person, POSETRACK18, matrix, mirrored, (96, 128))
+    crop = random_appearance(crop, Appearance(), rng)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.datasets.people import Image, Person
+from posetrack.pose.crop import PADDING, crop_regions
+from posetrack.skeletons import Skeleton
+
+Matrix = NDArray[np.float64]  # (2, 3) photo pixels -> input pixels
+Size = tuple[int, int]  # (width, height)
+HALF_BODY_PADDING = 1.5  # instead of PADDING
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How far a training crop may stray from the crop of the labelled box."""
+
+    rotation: float = 40.0  # largest angle, degrees; the angle is normal with half of this as deviation
+    rotation_probability: float = 0.6
+    scale: float = 0.3  # the crop is larger by a factor within 1 ± scale
+    shift: float = 0.08  # deviation of the crop's centre, in sides of the box
+    mirror_probability: float = 0.5
+    half_body_probability: float = 0.3
+    half_body_joints: int = 8  # only people with more labelled joints are cut in half
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Probability of each change of a crop's pixels."""
+
+    colour: float = 0.8  # brightness, contrast and tint
+    gamma: float = 0.3
+    grey: float = 0.05
+    blur: float = 0.15  # Gaussian, or along a line as by motion
+    low_resolution: float = 0.15  # shrunk and enlarged again
+    compression: float = 0.2  # JPEG
+    noise: float = 0.1
+    occlusion: float = 0.35  # one to three flat, noisy or copied rectangles
+
+
+def random_view(
+    person: Person, skeleton: Skeleton, size: Size, geometry: Geometry, rng: np.random.Generator
+) -> tuple[Matrix, bool]:
+    """A random crop of the person: its matrix, and whether left and right change places."""
+    box, padding = person.box, PADDING
+    if person.labelled.sum() > geometry.half_body_joints and rng.random() < geometry.half_body_probability:
+        half = half_body_box(person, skeleton, upper=rng.standard_normal() < 0.5)
+        if half is not None:
+            box, padding = half, HALF_BODY_PADDING
+    sides = np.maximum(box[2:] - box[:2], 1.0)
+    centre = (box[:2] + box[2:]) / 2 + sides * _normal(rng, geometry.shift, 2)
+    larger = 1 + _normal(rng, geometry.scale, 1)[0]
+    angle = 0.0
+    if rng.random() < geometry.rotation_probability:
+        angle = 2 * _normal(rng, geometry.rotation / 2, 1)[0]
+    mirrored = bool(rng.random() < geometry.mirror_probability)
+    width = crop_regions(box[None], size[0] / size[1])[0, 2] * padding / PADDING * larger
+    return view_matrix(centre, width, size, angle, mirrored), mirrored
+
+
+def _normal(rng: np.random.Generator, deviation: float, n: int) -> NDArray[np.float64]:
+    """Normal numbers within one `deviation`, as the official scale (and half its rotation) are clipped."""
+    return np.clip(rng.standard_normal(n), -1, 1) * deviation
+
+
+def half_body_box(person: Person, skeleton: Skeleton, upper: bool) -> NDArray[np.float32] | None:
+    """Box as large as the labelled joints above (or from) the hips reach, centred on their mean.
+
+    As in the official code, the other half is taken where the wanted one has two joints or fewer.
+    None where fewer than two joints remain.
+    """
+    legs = np.array([name.endswith(("hip", "knee", "ankle")) for name in skeleton.keypoints])
+    halves = {True: person.labelled & ~legs, False: person.labelled & legs}
+    chosen = halves[upper] if halves[upper].sum() > 2 else halves[not upper]
+    if chosen.sum() < 2:
+        return None
+    points = person.keypoints[chosen]
+    centre, half_sides = points.mean(axis=0), (points.max(axis=0) - points.min(axis=0)) / 2
+    return np.concatenate([centre - half_sides, centre + half_sides]).astype(np.float32)
+
+
+def view_matrix(
+    centre: NDArray[np.floating], width: float, size: Size, angle: float = 0.0, mirrored: bool = False
+) -> Matrix:
+    """Similarity that puts `centre` in the middle (W/2, H/2) of the input and `width` photo pixels across it.
+
+    Args:
+        angle: degrees by which the picture turns, counter-clockwise as seen.
+        mirrored: afterwards input pixel x goes to W - 1 - x.
+    """
+    k, turn = size[0] / width, np.radians(angle)
+    rotation = k * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    offset = np.array(size) / 2 - rotation @ np.asarray(centre, np.float64)
+    matrix = np.column_stack([rotation, offset])
+    if mirrored:
+        matrix[0] *= -1
+        matrix[0, 2] += size[0] - 1
+    return matrix
+
+
+def apply_view(
+    image: Image, person: Person, skeleton: Skeleton, matrix: Matrix, mirrored: bool, size: Size
+) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
+    """The crop (H, W, 3), the joints in it (K, 2), and which of them are labelled and inside (K,)."""
+    crop = _uint8(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR))
+    points = person.keypoints @ matrix[:, :2].T + matrix[:, 2]
+    labelled = person.labelled
+    if mirrored:
+        points, labelled = points[skeleton.flip_order], labelled[skeleton.flip_order]
+    inside = labelled & (points >= 0).all(axis=1) & (points <= np.array(size) - 1).all(axis=1)
+    return crop, points.astype(np.float32), inside
+
+
+def random_appearance(crop: Image, appearance: Appearance, rng: np.random.Generator) -> Image:
+    """The crop (H, W, 3) as a video might show it: other colours, blurred, compressed, partly hidden."""
+    chance = rng.random(8)
+    if chance[0] < appearance.occlusion:
+        crop = _occlude(crop.copy(), rng)
+    if chance[1] < appearance.blur:
+        crop = _blur(crop, rng)
+    if chance[2] < appearance.low_resolution:
+        crop = _shrink_and_enlarge(crop, rng)
+    if chance[3] < appearance.colour:
+        contrast = rng.uniform(0.6, 1.4)
+        tint = contrast * rng.uniform(0.85, 1.15, 3)
+        ramp = np.arange(256)[:, None] * tint + 128 * (1 - contrast) + rng.uniform(-40, 40)
+        crop = _uint8(cv2.LUT(crop, np.clip(ramp, 0, 255).astype(np.uint8)[None]))
+    if chance[4] < appearance.gamma:
+        curve = 255 * (np.arange(256) / 255) ** np.exp(rng.uniform(-0.6, 0.6))
+        crop = _uint8(cv2.LUT(crop, curve.astype(np.uint8)))
+    if chance[5] < appearance.grey:
+        crop = np.repeat(_uint8(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=2)
+    if chance[6] < appearance.noise:
+        grain = rng.standard_normal(crop.shape, np.float32) * rng.uniform(3, 15)
+        crop = np.clip(crop + grain, 0, 255).astype(np.uint8)
+    if chance[7] < appearance.compression:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 60))]
+        crop = _uint8(cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_COLOR))
+    return crop
+
+
+def _uint8(array: object) -> Image:
+    """OpenCV does not declare that its results have the type of its arguments."""
+    return np.asarray(array, np.uint8)
+
+
+def _occlude(crop: Image, rng: np.random.Generator) -> Image:
+    """One to three rectangles, flat, noisy or copied from elsewhere in the crop; in place."""
+    H, W = crop.shape[:2]
+    for _ in range(rng.integers(1, 4)):
+        h, w = int(H * rng.uniform(0.06, 0.3)), int(W * rng.uniform(0.08, 0.4))
+        y, x = rng.integers(0, H - h), rng.integers(0, W - w)
+        filling = rng.integers(3)
+        if filling == 0:
+            crop[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+        elif filling == 1:
+            crop[y : y + h, x : x + w] = rng.integers(0, 256, (h, w, 3))
+        else:
+            from_y, from_x = rng.integers(0, H - h), rng.integers(0, W - w)
+            crop[y : y + h, x : x + w] = crop[from_y : from_y + h, from_x : from_x + w].copy()
+    return crop
+
+
+def _blur(crop: Image, rng: np.random.Generator) -> Image:
+    """Out of focus, or moving along a line of 3 to 9 pixels."""
+    if rng.random() < 0.5:
+        return _uint8(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 1.6)))
+    length = int(rng.integers(3, 10))
+    turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1)
+    line = np.zeros((length, length), np.float32)
+    line[(length - 1) // 2] = 1
+    kernel = np.asarray(cv2.warpAffine(line, turn, (length, length)), np.float32)
+    return _uint8(cv2.filter2D(crop, -1, kernel / kernel.sum()))
+
+
+def _shrink_and_enlarge(crop: Image, rng: np.random.Generator) -> Image:
+    H, W = crop.shape[:2]
+    factor = rng.uniform(0.35, 0.8)
+    small = cv2.resize(crop, (int(W * factor), int(H * factor)), interpolation=cv2.INTER_AREA)
+    return _uint8(cv2.resize(small, (W, H), interpolation=cv2.INTER_LINEAR))

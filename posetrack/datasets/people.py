@@ -1,0 +1,148 @@
+"""People with labelled joints from COCO-keypoints JSON, and their pictures from tar archives.
+
+people = read_people(root / "lspet_train.json", POSETRACK18)
+images = read_tar_images([root / "train-00.tar"], {p.image for p in people})
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.errors import InputError
+from posetrack.skeletons import Skeleton
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One labelled person of one picture. Left and right are the person's own."""
+
+    image: str  # name of the picture
+    box: NDArray[np.float32]  # (4,) x1, y1, x2, y2 in pixels
+    keypoints: NDArray[np.float32]  # (K, 2) x, y in pixels; (0, 0) where unlabelled
+    labelled: NDArray[np.bool_]  # (K,) a position is given
+    pseudo: NDArray[np.bool_]  # (K,) the position was made by a machine
+    weight: float = 1.0  # how often to draw this person, relative to others
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """People that training never sees."""
+
+    name: str
+    people: Sequence[Person]
+    images: Mapping[str, Image]
+    human_only: bool = True  # only joints that a human labelled count
+
+
+def read_people(
+    path: Path,
+    skeleton: Skeleton,
+    pseudo: bool = False,
+    weight: float = 1.0,
+    skip: Collection[str] = (),
+) -> list[Person]:
+    """Every person with at least one labelled joint.
+
+    Args:
+        path: COCO-keypoints JSON whose category lists the joints of `skeleton` in its order.
+        pseudo: all positions are machine-made; else those that an annotation names in its "pseudo" field.
+        skip: names of pictures to leave out.
+
+    Raises:
+        InputError: no such file, or another joint order.
+    """
+    try:
+        document = json.loads(path.read_text())
+        names = {image["id"]: image["file_name"] for image in document["images"]}
+        joints = tuple(document["categories"][0]["keypoints"])
+        annotations = document["annotations"]
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{path} is no readable COCO-keypoints JSON ({error!r}): give one") from error
+    if joints != skeleton.keypoints:
+        raise InputError(f"{path} lists the joints {joints}: expected those of {skeleton.name}, in its order")
+    people = []
+    for annotation in annotations:
+        image = names[annotation["image_id"]]
+        triples = np.array(annotation["keypoints"], np.float32).reshape(-1, 3)
+        labelled = triples[:, 2] > 0
+        if image in skip or not labelled.any():
+            continue
+        machine = np.array([pseudo or k in annotation.get("pseudo", ()) for k in skeleton.keypoints])
+        x, y, w, h = annotation["bbox"]
+        box = np.array([x, y, x + w, y + h], np.float32)
+        people.append(Person(image, box, triples[:, :2], labelled, machine & labelled, weight))
+    return people
+
+
+def near_duplicates_of(path: Path, images: Collection[str]) -> set[str]:
+    """Pictures that a JSON list of near-duplicate pairs puts beside one of `images`."""
+    held_out = set(images)
+    pairs = [(pair["a"], pair["b"]) for pair in json.loads(path.read_text())]
+    return {a for pair in pairs for a, b in (pair, pair[::-1]) if b in held_out and a not in held_out}
+
+
+def read_tar_images(paths: Iterable[Path], names: Collection[str]) -> dict[str, Image]:
+    """Decode the named members of some tar archives, all of them, into memory.
+
+    Raises:
+        InputError: an archive cannot be read, or some pictures are missing or do not decode: how many of
+            each, and the names of the first.
+    """
+    wanted = set(names)
+    images: dict[str, Image] = {}
+    broken = set()
+    for path in paths:
+        for name, data in _members(path, wanted):
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+            if picture is None:
+                broken.add(name)
+            else:
+                images[name] = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    lost = sorted(wanted - set(images))
+    if lost:
+        missing = len(lost) - len(broken - set(images))
+        reason = f"{len(lost) - missing} do not decode, {missing} are missing"
+        first = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        raise InputError(f"{len(lost)} of {len(wanted)} pictures are lost ({reason}): {first}")
+    return images
+
+
+def _members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.name in wanted else None
+                if content is not None:
+                    yield member.name, content.read()
+    except (OSError, tarfile.TarError) as error:
+        raise InputError(
+            f"{path} is no readable tar archive ({error}): give an archive of the pack"
+        ) from error
+
+
+POSE_TYPES = {"upright": 45.0, "bent": 135.0, "inverted": 180.0}  # largest angle of the trunk, degrees
+
+
+def pose_type(person: Person, skeleton: Skeleton) -> str | None:
+    """'upright', 'bent' or 'inverted', from hips to shoulders; None where these are unlabelled."""
+
+    def middle(*names: str) -> NDArray[np.float32] | None:
+        slots = [skeleton.index(name) for name in names if person.labelled[skeleton.index(name)]]
+        return np.asarray(person.keypoints[slots].mean(axis=0), np.float32) if slots else None
+
+    top, bottom = middle("left_shoulder", "right_shoulder"), middle("left_hip", "right_hip")
+    if top is None or bottom is None:
+        return None
+    x, y = top - bottom
+    angle = abs(float(np.degrees(np.arctan2(x, -y))))  # 0: shoulders straight above the hips
+    return next(name for name, limit in POSE_TYPES.items() if angle <= limit)

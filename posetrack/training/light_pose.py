@@ -1,0 +1,252 @@
+"""Training of the bundled light pose network: a narrow HRNet from scratch, on a CPU or a GPU.
+
+data = read_lspet(Path("../shared/data/lspet"))
+run = LightPoseTraining(Recipe(), data.people, data.images, [data.athletes], Path("/tmp/runs/pose"))
+run.resume()
+run.train(minutes=90)  # or pictures=500_000, which can be repeated exactly
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from posetrack import models
+from posetrack.datasets.people import HeldOut, Image, Person
+from posetrack.errors import PoseTrackError
+from posetrack.pose.crop import normalise
+from posetrack.skeletons import POSETRACK18
+from posetrack.training.ema import WeightAverage
+from posetrack.training.export import half_precision, write
+from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
+from posetrack.training.validate import validate
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the run at one input size. Small inputs first: most can be learned there, at less cost."""
+
+    until: float  # share of the run at which the stage ends
+    width: int  # of the input, pixels
+    height: int
+    sigma: float  # of the targets, heatmap pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+
+@dataclass(frozen=True)
+class Recipe:
+    model: str = "hrnet_light"
+    stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 144, 192, 1.5))
+    sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=32))
+    learning_rate: float = 2e-3  # the peak, after the warm-up
+    warm_up: int = 10_000  # pictures
+    weight_decay: float = 0.01
+    largest_gradient: float = 2.0  # norm
+    ema_decay: float = 0.998  # per step
+
+    def stage(self, progress: float) -> Stage:
+        """The stage in which a run is after the share `progress` of its budget."""
+        return next((s for s in self.stages if progress < s.until), self.stages[-1])
+
+    def rate(self, progress: float, pictures: int) -> float:
+        """Linear warm-up, then a cosine to zero over the run."""
+        warm_up = min(1.0, (pictures + self.sampling.batch) / self.warm_up)
+        return self.learning_rate * warm_up * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+class LightPoseTraining:
+    """One run: its state, and in `folder` its log (log.jsonl) and its checkpoint (last.pt)."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        people: Sequence[Person],
+        images: Mapping[str, Image],
+        held_out: Sequence[HeldOut],
+        folder: Path,
+        device: str = "cpu",
+        data_threads: int = 1,
+    ) -> None:
+        self.recipe, self.folder, self.held_out = recipe, folder, held_out
+        self.device, self.data_threads = torch.device(device), data_threads
+        self.sampler = Sampler(recipe.sampling, people, images)
+        torch.manual_seed(recipe.sampling.seed)
+        network = models.create(recipe.model, len(recipe.sampling.skeleton))
+        initialise(network)
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = WeightAverage(self.network, recipe.ema_decay)
+        groups = _decay_groups(self.network, recipe.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=0.0, fused=True)
+        self.pictures = 0
+        self.stage = recipe.stages[0]  # the one that was trained last
+        self.seconds = 0.0  # of training, over all resumptions
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint, if it has one."""
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.pictures, self.seconds = state["pictures"], state["seconds"]
+            self.stage = self.recipe.stages[state["stage"]]
+        except (KeyError, IndexError, RuntimeError, ValueError) as error:
+            raise PoseTrackError(
+                f"{path} is no checkpoint of {self.recipe.model}: choose another run folder"
+            ) from error
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint whole or not at all. It needs no random state: pictures are numbered."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "pictures": self.pictures,
+            "seconds": self.seconds,
+            "stage": self.recipe.stages.index(self.stage),
+        }
+        temporary = self.folder / "last.pt.tmp"
+        torch.save(state, temporary)
+        os.replace(temporary, self.folder / "last.pt")
+
+    def train(
+        self,
+        minutes: float | None = None,
+        pictures: int | None = None,
+        validate_every: float = 600.0,
+        save_every: float = 180.0,
+        stop_at: int | None = None,
+    ) -> None:
+        """Train until the budget is spent: minutes of wall clock, or a number of pictures.
+
+        Args:
+            validate_every, save_every: seconds.
+            stop_at: pictures after which to leave early, with the schedule of the whole run.
+        """
+        if (minutes is None) == (pictures is None):
+            raise PoseTrackError("the budget of a training is either minutes or pictures: give one of them")
+        start, saved, validated = time.perf_counter() - self.seconds, self.seconds, self.seconds
+        self.stage = self.recipe.stage(self._progress(minutes, pictures))
+        prefetch = Prefetch(self.sampler, self.pictures, self.stage.size, self.data_threads)
+        losses: list[Tensor] = []
+        try:
+            while (progress := self._progress(minutes, pictures)) < 1 and self.pictures != stop_at:
+                self.stage = self.recipe.stage(progress)
+                losses.append(self._step(prefetch.next(self.stage.size), progress))
+                if len(losses) == 100:
+                    self._log(loss=float(torch.stack(losses).mean()), width=self.stage.width)
+                    losses.clear()
+                self.seconds = time.perf_counter() - start
+                if self.seconds - saved > save_every:
+                    self.save()
+                    saved = self.seconds
+                if self.seconds - validated > validate_every:
+                    self.validate()
+                    self.seconds = validated = time.perf_counter() - start
+        finally:
+            prefetch.stop()
+        self.save()
+        if self._progress(minutes, pictures) >= 1:
+            self.validate()
+
+    def _progress(self, minutes: float | None, pictures: int | None) -> float:
+        if pictures is not None:
+            return self.pictures / pictures
+        assert minutes is not None
+        return self.seconds / (60 * minutes)
+
+    def _step(self, batch: Batch, progress: float) -> Tensor:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate(progress, self.pictures)
+        self.network.train()
+        crops, points, weights = (
+            torch.from_numpy(array).to(self.device, non_blocking=True)
+            for array in (batch.crops, batch.points, batch.weights)
+        )
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits: Tensor = self.network(normalise(crops))  # (B, K, h, w)
+        h, w = logits.shape[2:]
+        targets = gaussian_targets(points / 4, (w, h), self.stage.sigma)
+        loss = spatial_cross_entropy(logits, targets, weights)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
+        self.optimiser.step()
+        self.average.update(self.network)
+        self.pictures += len(batch.crops)
+        return loss.detach()
+
+    def validate(self) -> dict[str, float]:
+        """Accuracy of the averaged weights on every held-out set, logged. In bfloat16, for speed."""
+        result = self._accuracy(self.average.network, bfloat16=True)
+        self._log(**result)
+        return result
+
+    def _accuracy(self, network: nn.Module, bfloat16: bool = False) -> dict[str, float]:
+        skeleton, stage = self.recipe.sampling.skeleton, self.stage
+        return validate(network, self.held_out, skeleton, stage.size, stage.sigma, self.device, bfloat16)
+
+    def export(self, path: Path) -> dict[str, str]:
+        """Write the averaged weights in half precision, with what they reach on the held-out sets as written.
+
+        Returns:
+            The file's metadata.
+        """
+        network = models.create(self.recipe.model, len(self.recipe.sampling.skeleton))
+        network.load_state_dict(half_precision(self.average.network), strict=False)
+        metadata = {
+            "model": self.recipe.model,
+            "skeleton": self.recipe.sampling.skeleton.name,
+            "input_width": str(self.stage.width),
+            "input_height": str(self.stage.height),
+            "heatmap": "softmax",
+            "unlabelled": "left_ear,right_ear",
+            "sigma": str(self.stage.sigma),
+            "licence": "trained on photos for research use only; see MODEL_CARD.md",
+            "trained_on": "Leeds Sports Pose Extended, images 1-9000",
+            "pictures": str(self.pictures),
+            "pck": json.dumps(self._accuracy(network.to(self.device))),
+        }
+        write(half_precision(network), path, metadata)
+        return metadata
+
+    def _log(self, **values: float) -> None:
+        line = json.dumps({"pictures": self.pictures, "seconds": round(self.seconds, 1), **values})
+        print(line, flush=True)
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(line + "\n")
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation, but a small last layer, so that training starts from flat heatmaps."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and name == "final_layer":
+            nn.init.normal_(module.weight, std=0.01)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Weight decay for convolutions only, not for biases and batch-norm."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]

@@ -1,0 +1,70 @@
+"""Train the light preset's pose network and export it.
+
+    python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --minutes 100
+    python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --pictures 2000000 \
+        --device cuda --batch 256 --data-threads 12
+
+A run that was stopped, even by SIGKILL, goes on with --resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import torch
+
+from posetrack.datasets.lspet import read_lspet
+from posetrack.training.light_pose import LightPoseTraining, Recipe
+
+BUNDLED = Path(__file__).resolve().parents[1] / "posetrack/zoo/bundled/light_pose.safetensors"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="the lspet folder of the data pack")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the log and the checkpoint")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, help="wall clock of the whole schedule")
+    budget.add_argument("--pictures", type=int, help="length of the whole schedule; repeatable exactly")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--batch", type=int, default=Recipe().sampling.batch)
+    parser.add_argument("--threads", type=int, default=1, help="of the network on a CPU")
+    parser.add_argument("--data-threads", type=int, default=1, help="threads that crop and augment")
+    parser.add_argument("--export", type=Path, default=BUNDLED, help="where the weights go at the end")
+    parser.add_argument("--export-only", action="store_true", help="export the checkpoint, do not train")
+    given = parser.parse_args()
+
+    torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(True)
+    cv2.setNumThreads(1)
+    data = read_lspet(given.data)
+    recipe = Recipe()
+    recipe = replace(
+        recipe,
+        sampling=replace(recipe.sampling, batch=given.batch),
+        learning_rate=recipe.learning_rate * (given.batch / recipe.sampling.batch) ** 0.5,
+    )
+    run = LightPoseTraining(
+        recipe,
+        data.people,
+        data.images,
+        (data.athletes, data.bystanders),
+        given.run,
+        given.device,
+        given.data_threads,
+    )
+    if (given.resume or given.export_only) and run.resume():
+        print(f"goes on after {run.pictures} pictures")
+    if not given.export_only:
+        run.train(minutes=given.minutes, pictures=given.pictures)
+    print(run.export(given.export))
+
+
+if __name__ == "__main__":
+    main()
