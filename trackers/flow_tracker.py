@@ -3,20 +3,21 @@
 Source: Simple Baselines for Human Pose Estimation and Tracking (ECCV 2018), section 3, which HRNet
 (CVPR 2019), section 4.3, uses unchanged. Every part has a switch, for the ablation of the former's Table 5.
 
-M remembered people, N new ones, K keypoints.
+M remembered poses, N new ones, K keypoints.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.types import Detections, Floats, Frame, Poses, Tracks
+from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.base import Motion
 from trackers.matching import MATCHERS
+from trackers.memory import Bools, Ints, Memory
 from trackers.similarity import box_areas, iou, nms, oks, suppress
 
 Similarity = Literal["iou", "oks", "flow_oks"]
@@ -48,24 +49,6 @@ class FlowTrackerSettings:
     duplicate_oks: float = 1.0  # * of two new poses more alike than this, the weaker one is dropped
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """People as they were in one frame, and where flow has taken them since."""
-
-    poses: Poses  # as they were seen
-    ids: NDArray[np.int64]  # (M,)
-    carried: Floats  # (M, K, 2) in the newest frame
-    visible: NDArray[np.bool_]  # (M, K) flow did not lose the joint
-    detected: NDArray[np.float64]  # (M,) time when the detector last saw the person
-    time: float
-
-    def __getitem__(self, index: NDArray[np.bool_]) -> _Memory:
-        return _Memory(
-            self.poses[index], self.ids[index], self.carried[index], self.visible[index],
-            self.detected[index], self.time,
-        )  # fmt: skip
-
-
 @dataclass
 class FlowTracker:
     """Two calls per frame: `propagate(motion)`, then `update(frame, poses, propagated)`."""
@@ -76,28 +59,29 @@ class FlowTracker:
         self.reset()
 
     def reset(self) -> None:
-        self._queue: list[_Memory] = []  # Q of the paper, newest first
+        self._memory = Memory.empty()  # Q of the paper
+        self._frame = 0  # of the next update
         self._next_id = 1
 
     # ---- before the poses of the frame are known
 
     def propagate(self, motion: Motion) -> Detections:
         if motion.cut:
-            self._queue = []
+            self._memory = Memory.empty()
+        last = self._memory[: np.count_nonzero(self._memory.frame == self._frame - 1)]
         if self.settings.similarity == "flow_oks":
-            self._queue = [_move(memory, motion) for memory in self._queue]
+            self._memory = self._memory.moved(motion)
+            last = self._memory[: len(last)]
         elif self.settings.propagate:  # only boxes are wanted: the newest frame is enough
-            self._queue[:1] = [_move(memory, motion) for memory in self._queue[:1]]
-        if not self._queue or not self.settings.propagate:
-            return Detections.empty()
-        return self._expected(self._queue[0])
+            last = last.moved(motion)
+        return self._expected(last) if self.settings.propagate and len(last) else Detections.empty()
 
-    def _expected(self, last: _Memory) -> Detections:
+    def _expected(self, last: Memory) -> Detections:
         """Boxes round the carried joints of the frame before, enlarged. Score: mean of the joint scores."""
         s = self.settings
-        used = self._usable(last)
+        used = last.usable(s.joint_score)
         count = used.sum(1)
-        mean = (last.poses.keypoint_scores * used).sum(1) / np.maximum(count, 1)
+        mean = (last.scores * used).sum(1) / np.maximum(count, 1)
         fresh = last.time - last.detected <= s.propagate_seconds
         carry = (count >= 2) & (mean >= s.propagate_score) & fresh
         if not carry.any():
@@ -108,17 +92,12 @@ class FlowTracker:
         margin = (high - low) * s.expansion / 2
         return Detections(np.concatenate([low - margin, high + margin], axis=1), mean[carry])
 
-    def _usable(self, memory: _Memory) -> NDArray[np.bool_]:
-        """(M, K) joints to go by: those that flow followed; of a person mostly lost, its guesses too."""
-        scored = _scored(memory.poses, self.settings.joint_score)
-        followed = scored & memory.visible
-        enough = followed.sum(1) >= np.maximum(scored.sum(1) / 2, 2)
-        return np.where(enough[:, None], followed, scored)
-
     def unify(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
         """A detected box always wins over an expected one: it comes from this frame's own evidence."""
         limit = self.settings.nms_iou
         kept = np.sort(nms(seen.boxes, seen.scores, limit))
+        if not len(expected):
+            return kept, expected
         covered = iou(expected.boxes, seen.boxes[kept]).max(1, initial=0) > limit
         missed = expected[~covered]
         return kept, missed[nms(missed.boxes, missed.scores, limit)]
@@ -140,78 +119,66 @@ class FlowTracker:
     def _distinct(self, poses: Poses) -> NDArray[np.intp]:
         """Rows that are people and no repetitions of better ones, in order."""
         s = self.settings
-        rows = np.flatnonzero((poses.scores >= s.box_score) & _scored(poses, s.joint_score).any(1))
-        if s.duplicate_oks < 1:
+        rows = np.flatnonzero((poses.scores >= s.box_score) & self._scored(poses).any(1))
+        if s.duplicate_oks < 1 and len(rows) > 1:
             candidates = poses[rows]
-            valid = _scored(candidates, s.joint_score)
-            alike = _oks(candidates, candidates.keypoints, valid, candidates, valid)
+            valid, areas = self._scored(candidates), box_areas(candidates.boxes)
+            points = candidates.keypoints
+            sigmas = poses.skeleton.sigmas
+            alike = oks(points, points, valid, valid, areas, areas, sigmas, least=s.duplicate_oks)
             rows = np.sort(rows[suppress(alike, candidates.scores, s.duplicate_oks)])
         return rows
 
-    def _match(self, poses: Poses, time: float) -> NDArray[np.int64]:
+    def _match(self, poses: Poses, time: float) -> Ints:
         """(N,) the identity of each pose, 0 for an unknown one."""
         ids = np.zeros(len(poses), np.int64)
-        remembered = [m for m in self._queue if len(m.ids) and time - m.time <= self.settings.memory_seconds]
-        if not remembered or not len(poses):
+        memory = self._memory
+        recent = time - memory.time <= self.settings.memory_seconds
+        memory = memory if recent.all() else memory[recent]
+        if not len(memory) or not len(poses):
             return ids
-        similarity = np.concatenate([self._compare(poses, m) for m in remembered], axis=1)
-        everyone, owner = np.unique(np.concatenate([m.ids for m in remembered]), return_inverse=True)
-        # A person is as similar as the most similar of the remembered poses: the greedy choice over all
-        # instances in Q that the paper makes, said once per identity.
-        best = np.zeros((len(poses), len(everyone)))
-        np.maximum.at(best.T, owner, similarity.T)
-        rows, columns = MATCHERS[self.settings.matching](best, self.settings.threshold)
+        similarity = self._compare(poses, memory)
+        everyone, owner = np.unique(memory.ids, return_inverse=True)
+        if len(everyone) < len(memory):
+            # A person is as similar as the most similar of the remembered poses: the greedy choice over all
+            # instances in Q that the paper makes, said once per identity.
+            best = np.zeros((len(everyone), len(poses)), similarity.dtype)
+            np.maximum.at(best, owner, similarity)
+        else:
+            best = similarity[np.argsort(owner)]
+        columns, rows = MATCHERS[self.settings.matching](best, self.settings.threshold)
         ids[rows] = everyone[columns]
         return ids
 
-    def _compare(self, poses: Poses, memory: _Memory) -> NDArray[np.floating]:
-        """(N, M) similarity of new poses and those of one remembered frame."""
+    def _compare(self, poses: Poses, memory: Memory) -> NDArray[np.floating]:
+        """(M, N) similarity of remembered poses and new ones; 0 also stands for less than the threshold."""
         s = self.settings
         if s.similarity == "iou":
-            return iou(poses.boxes, memory.poses.boxes)
-        valid = _scored(poses, s.joint_score)
+            return iou(memory.boxes, poses.boxes)
         if s.similarity == "oks":
-            return _oks(
-                memory.poses, memory.poses.keypoints, _scored(memory.poses, s.joint_score), poses, valid
-            ).T
-        return _oks(memory.poses, memory.carried, self._usable(memory), poses, valid).T
+            points, valid = memory.seen, (memory.scores > 0) & (memory.scores >= s.joint_score)
+        else:
+            points, valid = memory.carried, memory.usable(s.joint_score)
+        return oks(
+            points, poses.keypoints, valid, self._scored(poses), memory.areas, box_areas(poses.boxes),
+            poses.skeleton.sigmas, least=s.threshold,
+        )  # fmt: skip
 
-    def _remember(
-        self, poses: Poses, ids: NDArray[np.int64], propagated: NDArray[np.bool_], time: float
-    ) -> None:
-        """Put this frame at the head of the queue; drop what is too old or replaced."""
-        s = self.settings
-        last = self._queue[0] if self._queue else None
+    def _scored(self, poses: Poses) -> Bools:
+        """(N, K) joints that have a position and a sufficient score."""
+        return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= self.settings.joint_score)
+
+    def _remember(self, poses: Poses, ids: Ints, propagated: Bools, time: float) -> None:
+        """Put this frame at the head of the memory; drop what is too old or replaced."""
+        s, memory = self.settings, self._memory
         detected = np.full(len(ids), time)
-        if last is not None:
-            before = dict(zip(last.ids.tolist(), last.detected.tolist(), strict=True))
-            carried_on = [
-                before.get(i, time) if p else time for i, p in zip(ids.tolist(), propagated, strict=True)
-            ]
-            detected = np.array(carried_on, np.float64)
-        visible = np.ones(poses.keypoint_scores.shape, bool)
-        head = _Memory(poses, ids, poses.keypoints, visible, detected, time)
-        rest = [m for m in self._queue[: s.memory_frames - 1] if time - m.time <= s.memory_seconds]
+        if propagated.any():
+            last = memory.frame == self._frame - 1
+            before = dict(zip(memory.ids[last].tolist(), memory.detected[last].tolist(), strict=True))
+            for row in np.flatnonzero(propagated):
+                detected[row] = before.get(int(ids[row]), time)
+        keep = (self._frame - memory.frame < s.memory_frames) & (time - memory.time <= s.memory_seconds)
         if not s.every_pose:
-            rest = [m[~np.isin(m.ids, ids)] for m in rest]
-        self._queue = [head, *rest]
-
-
-def _move(memory: _Memory, motion: Motion) -> _Memory:
-    M, K, _ = memory.carried.shape
-    points, visible = motion.move(memory.carried.reshape(M * K, 2))
-    return replace(memory, carried=points.reshape(M, K, 2), visible=memory.visible & visible.reshape(M, K))
-
-
-def _scored(poses: Poses, least: float) -> NDArray[np.bool_]:
-    """(N, K) joints that have a position and at least this score."""
-    return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= least)
-
-
-def _oks(
-    a: Poses, points: Floats, valid_a: NDArray[np.bool_], b: Poses, valid_b: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """(A, B) OKS of poses a, with their joints at `points`, and poses b. Area: that of the person's box."""
-    return oks(
-        points, b.keypoints, valid_a, valid_b, box_areas(a.boxes), box_areas(b.boxes), a.skeleton.sigmas
-    )
+            keep &= ~np.isin(memory.ids, ids)
+        self._memory = Memory.of(poses, ids, self._frame, time, detected) + memory[keep]
+        self._frame += 1

@@ -39,7 +39,8 @@ def oks(
     areas_a: NDArray[np.floating],
     areas_b: NDArray[np.floating],
     sigmas: NDArray[np.floating],
-) -> NDArray[np.float64]:
+    least: float = 0.0,
+) -> NDArray[np.floating]:
     """Object keypoint similarity of all pairs of poses, as COCO's with the mean of the two areas.
 
     exp(-d^2 / (2 area (2 sigma)^2)), averaged over the joints that both poses have.
@@ -52,16 +53,66 @@ def oks(
         areas_a: (N,) pixels squared.
         areas_b: (M,).
         sigmas: (K,).
+        least: pairs too far apart to reach it may be given 0 unseen; those that reach it are exact.
 
     Returns:
         (N, M) in 0..1; 0 where two poses share no joint.
     """
-    squared = ((points_a[:, None] - points_b[None, :]) ** 2).sum(-1)  # (N, M, K)
-    area = (areas_a[:, None] + areas_b[None, :]) / 2 + np.spacing(1)
-    similarity = np.exp(-squared / (2 * area[..., None] * (2 * sigmas) ** 2))
-    shared = valid_a[:, None] & valid_b[None, :]
-    mean: NDArray[np.float64] = (similarity * shared).sum(-1) / np.maximum(shared.sum(-1), 1)
+    N, K, _ = points_a.shape
+    M = len(points_b)
+    if N * M == 0:
+        return np.zeros((N, M), points_a.dtype)
+    area = (areas_a[:, None] + areas_b[None, :]) / 2 + np.spacing(1)  # (N, M)
+    scale = (-1 / (8 * sigmas**2)).astype(points_a.dtype)  # (K,)
+    if least <= 0 or N * M * K < _WORTH_PRUNING:
+        shared = valid_a[:, None] & valid_b[None, :]  # (N, M, K)
+        return _mean_closeness(points_a[:, None] - points_b[None, :], shared, area, scale)
+    # No joint of a pair is closer than the two extents are: most pairs of a crowd end here.
+    gap = _gaps(points_a, valid_a, points_b, valid_b)
+    rows, columns = np.nonzero(np.exp(gap * scale.max() / area) >= least * 0.999)
+    similarity = np.zeros((N, M), points_a.dtype)
+    shared = valid_a[rows] & valid_b[columns]  # (P, K) for P pairs
+    apart = points_a[rows] - points_b[columns]
+    similarity[rows, columns] = _mean_closeness(apart, shared, area[rows, columns], scale)
+    return similarity
+
+
+_WORTH_PRUNING = 20_000  # joint pairs; below, looking at all of them is cheaper
+
+
+def _mean_closeness(
+    apart: NDArray[np.floating],
+    shared: NDArray[np.bool_],
+    area: NDArray[np.floating],
+    scale: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """(...) OKS from differences (..., K, 2), the joints that count (..., K), and areas (...)."""
+    squared = apart[..., 0] ** 2 + apart[..., 1] ** 2
+    closeness = np.exp(squared * scale / area[..., None]) * shared
+    mean: NDArray[np.floating] = closeness.sum(-1) / np.maximum(shared.sum(-1), 1)
     return mean
+
+
+def _gaps(
+    points_a: NDArray[np.floating],
+    valid_a: NDArray[np.bool_],
+    points_b: NDArray[np.floating],
+    valid_b: NDArray[np.bool_],
+) -> NDArray[np.floating]:
+    """(N, M) squared distance between the extents of the valid joints; inf where there are none."""
+    low_a, high_a = _extent(points_a, valid_a)
+    low_b, high_b = _extent(points_b, valid_b)
+    apart = np.maximum(low_a[:, None] - high_b[None], low_b[None] - high_a[:, None])
+    squared: NDArray[np.floating] = (np.maximum(apart, 0) ** 2).sum(-1)
+    return squared
+
+
+def _extent(
+    points: NDArray[np.floating], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """(N, 2) least and greatest x, y of the valid joints; inf and -inf without any."""
+    valid = valid[..., None]
+    return np.where(valid, points, np.inf).min(1), np.where(valid, points, -np.inf).max(1)
 
 
 def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], threshold: float) -> NDArray[np.intp]:
@@ -83,8 +134,15 @@ def suppress(
         similarity: (N, N).
         scores: (N,); of equal ones the first wins.
     """
+    order = np.argsort(-scores, kind="stable")
+    alike = similarity > threshold
+    np.fill_diagonal(alike, False)
+    if not alike.any():
+        return order
     kept: list[int] = []
-    for row in np.argsort(-scores, kind="stable"):
-        if not kept or similarity[row, kept].max() <= threshold:
+    free = np.ones(len(scores), bool)
+    for row in order:
+        if free[row]:
             kept.append(int(row))
+            free &= ~alike[:, row]
     return np.array(kept, np.intp)

@@ -50,6 +50,25 @@ def test_oks_of_nobody() -> None:
     assert result.shape == (0, 1)
 
 
+@pytest.mark.parametrize("least", [0.05, 0.3, 0.9])
+def test_oks_of_a_crowd_skips_only_pairs_below_the_least(least: float) -> None:
+    # 60 x 50 pairs of 10 joints: enough for the short cut. Joints without score lie far off.
+    rng = np.random.default_rng(3)
+    a, b = (rng.uniform(0, 300, (n, 1, 2)) + rng.uniform(0, 60, (n, 10, 2)) for n in (60, 50))
+    b[:40] = a[:40] + rng.normal(0, 4, (40, 10, 2))
+    valid_a, valid_b = rng.random((60, 10)) > 0.3, rng.random((50, 10)) > 0.3
+    valid_a[7] = False
+    a[~valid_a] = 9000
+    areas = rng.uniform(500, 3000, 60), rng.uniform(500, 3000, 50)
+    sigmas = np.linspace(0.03, 0.1, 10)
+    whole = oks(a, b, valid_a, valid_b, *areas, sigmas)
+    pruned = oks(a, b, valid_a, valid_b, *areas, sigmas, least=least)
+    assert (whole >= least).sum() >= 10
+    np.testing.assert_allclose(pruned[whole >= least], whole[whole >= least], rtol=1e-12)
+    assert (pruned <= whole + 1e-12).all()
+    assert (pruned == 0).sum() > (whole == 0).sum() + 1000  # and it does skip
+
+
 def test_nms_keeps_the_better_of_two() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10]], float)  # IoU of the first two 9/11
     assert nms(boxes, np.array([0.5, 0.9, 0.7]), 0.5).tolist() == [1, 2]
