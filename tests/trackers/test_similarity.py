@@ -55,7 +55,7 @@ def test_oks_of_a_crowd_skips_only_pairs_below_the_least(least: float) -> None:
     # 60 x 50 pairs of 10 joints: enough for the short cut. Joints without score lie far off.
     rng = np.random.default_rng(3)
     a, b = (rng.uniform(0, 300, (n, 1, 2)) + rng.uniform(0, 60, (n, 10, 2)) for n in (60, 50))
-    b[:40] = a[:40] + rng.normal(0, 4, (40, 10, 2))
+    b[:40] = a[:40] + rng.normal(0, 1, (40, 10, 2)) * np.linspace(0, 4, 40)[:, None, None]
     valid_a, valid_b = rng.random((60, 10)) > 0.3, rng.random((50, 10)) > 0.3
     valid_a[7] = False
     a[~valid_a] = 9000
