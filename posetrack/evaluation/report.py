@@ -1,0 +1,209 @@
+"""What an evaluation found: numbers per joint and in total, per sequence, as text, JSON and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posetrack.evaluation.ap import Curve, Detected, ap_scores, curves
+from posetrack.evaluation.hota import HotaCounts, hota_scores
+from posetrack.evaluation.mot import MotCounts, mot_scores
+from posetrack.evaluation.people import JOINTS, Floats
+from posetrack.evaluation.quirks import Quirks
+from posetrack.evaluation.timeline import Timeline
+
+# The columns of the papers. Left and right count once each; Head is head_top, head_bottom and nose.
+PARTS: dict[str, tuple[str, ...]] = {
+    "Head": ("head_top", "head_bottom", "nose"),
+    "Shou": ("right_shoulder", "left_shoulder"),
+    "Elb": ("right_elbow", "left_elbow"),
+    "Wri": ("right_wrist", "left_wrist"),
+    "Hip": ("right_hip", "left_hip"),
+    "Knee": ("right_knee", "left_knee"),
+    "Ankl": ("right_ankle", "left_ankle"),
+}
+METRICS = (
+    "ap", "precision_ap", "recall_ap", "mota", "motp", "motp_poseval", "precision", "recall", "hota", "idf1",
+)  # fmt: skip
+HOTA_PARTS = ("deta", "assa", "fraga", "fa_hota")
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceResult:
+    """Everything counted in one video; results of several videos add up to the report's."""
+
+    name: str
+    detected: Detected
+    mot: MotCounts
+    hota: HotaCounts
+    timeline: Timeline
+
+
+@dataclass(frozen=True, eq=False)
+class PoseTrackReport:
+    """The result of `evaluate_posetrack`. All metrics are percentages; NaN (null in JSON) is undefined."""
+
+    sequences: tuple[SequenceResult, ...]
+    quirks: Quirks
+    hota_across: HotaCounts | None = None  # protocol 2; None where the ground truth has no person_id
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def scores(self) -> dict[str, Floats]:
+        """Every metric, (15,) in poseval's joint order (`people.JOINTS`)."""
+        return _scores(self.sequences, self.quirks)
+
+    @cached_property
+    def totals(self) -> dict[str, float]:
+        """Every metric's mean over the joints for which it is defined."""
+        return {name: mean(values) for name, values in self.scores.items()}
+
+    @cached_property
+    def by_sequence(self) -> dict[str, dict[str, float]]:
+        """The totals of every sequence on its own."""
+        return {
+            s.name: {name: mean(values) for name, values in _scores([s], self.quirks).items()}
+            for s in self.sequences
+        }
+
+    @property
+    def labelled_frames(self) -> int:
+        return sum(s.detected.frames for s in self.sequences)
+
+    def curves(self) -> list[Curve]:
+        """Precision over recall of every joint."""
+        return curves(Detected.concatenate([s.detected for s in self.sequences]))
+
+    def to_json(self, *, detailed: bool = False) -> dict[str, Any]:
+        """The promised form (DESIGN section 5).
+
+        Args:
+            detailed: add the parts of HOTA, protocol 2, every sequence's totals, switches and warnings.
+        """
+        result: dict[str, Any] = {"sequences": len(self.sequences), "labelled_frames": self.labelled_frames}
+        result |= {name: _named(self.scores[name]) for name in METRICS}
+        if detailed:
+            result |= {name: _named(self.scores[name]) for name in HOTA_PARTS}
+            result["hota_across_sequences"] = None
+            if self.hota_across is not None:
+                result["hota_across_sequences"] = {
+                    k: _named(v) for k, v in vars(hota_scores(self.hota_across)).items()
+                }
+            result["per_sequence"] = {
+                name: {metric: _or_none(value) for metric, value in totals.items()}
+                for name, totals in self.by_sequence.items()
+            }
+            result["quirks"] = vars(self.quirks)
+            result["warnings"] = list(self.warnings)
+        return result
+
+    def table(self) -> str:
+        """The papers' table: a column for each body part and the total; below it what has no parts."""
+        rows = [["", *PARTS, "Total"]]
+        for title, metric in (("AP", "ap"), ("MOTA", "mota"), ("HOTA", "hota"), ("IDF1", "idf1")):
+            rows.append([title, *map(_cell, part_means(self.scores[metric])), _cell(self.totals[metric])])
+        people = sum(len(s.timeline.truth) for s in self.sequences)
+        head = f"{len(self.sequences)} sequences, {self.labelled_frames} labelled frames, {people} people"
+        total = {name: _cell(value) for name, value in self.totals.items()}
+        lines = [
+            f"AP        precision {total['precision_ap']}   recall {total['recall_ap']}",
+            f"Tracking  precision {total['precision']}   recall {total['recall']}   MOTP {total['motp']}"
+            f"   (poseval with today's motmetrics: {total['motp_poseval']})",
+            f"HOTA      {_hota_line(total)}",
+        ]
+        if self.hota_across is not None:
+            across = {
+                name: _cell(mean(values)) for name, values in vars(hota_scores(self.hota_across)).items()
+            }
+            lines.append(f"HOTA across sequences (protocol 2): {across['hota']}   {_hota_line(across)}")
+        return "\n".join([head, "", *_aligned(rows), "", *lines])
+
+    def sequence_table(self) -> str:
+        """One line for each sequence; misses, false positives and switches are sums over the joints."""
+        columns = ("ap", "mota", "motp", "precision", "recall", "hota", "idf1")
+        rows = [
+            [
+                "Sequence",
+                "Frames",
+                "People",
+                "AP",
+                "MOTA",
+                "MOTP",
+                "Prec",
+                "Rec",
+                "HOTA",
+                "IDF1",
+                "Miss",
+                "FP",
+                "Switch",
+            ]
+        ]
+        for s in self.sequences:
+            totals = self.by_sequence[s.name]
+            events = [int(counts.sum()) for counts in (s.mot.misses, s.mot.false_positives, s.mot.switches)]
+            sizes = [str(s.detected.frames), str(len(s.timeline.truth))]
+            rows.append([s.name, *sizes, *(_cell(totals[c]) for c in columns), *map(str, events)])
+        return "\n".join(_aligned(rows))
+
+    def plot(self, directory: str | Path) -> list[Path]:
+        """Draw joints.png, precision_recall.png and timeline_SEQUENCE.png; the paths written."""
+        from posetrack.evaluation.plots import plot_report  # matplotlib takes a second to import
+
+        return plot_report(self, Path(directory))
+
+
+def _scores(sequences: Sequence[SequenceResult], quirks: Quirks) -> dict[str, Floats]:
+    detected = Detected.concatenate([s.detected for s in sequences])
+    ap = ap_scores(detected, zero_for_undefined=quirks.zero_for_undefined)
+    mot = vars(mot_scores(sum((s.mot for s in sequences), MotCounts.zero()), quirks))
+    hota = vars(hota_scores(sum((s.hota for s in sequences), HotaCounts.zero())))
+    scores = {"ap": ap.ap, "precision_ap": ap.precision, "recall_ap": ap.recall, **mot, **hota}
+    return {name: scores[name] for name in (*METRICS, *HOTA_PARTS)}
+
+
+def _hota_line(cells: dict[str, str]) -> str:
+    titles = zip(("DetA", "AssA", "FragA", "FA-HOTA"), HOTA_PARTS, strict=True)
+    return "   ".join(f"{title} {cells[name]}" for title, name in titles)
+
+
+def mean(values: Floats) -> float:
+    """Over the defined values; NaN if there is none."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def part_means(values: Floats) -> list[float]:
+    """(15,) joints to the seven of PARTS. A joint that is undefined is left out (poseval prints nan)."""
+    return [mean(values[[JOINTS.index(joint) for joint in joints]]) for joints in PARTS.values()]
+
+
+def _named(values: Floats) -> dict[str, float | None]:
+    return {joint: _or_none(v) for joint, v in zip(JOINTS, values.tolist(), strict=True)} | {
+        "total": _or_none(mean(values))
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _cell(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Text columns: the first to the left, the others to the right, a rule below the head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return [lines[0], "─" * len(lines[0]), *lines[1:]]
