@@ -1,0 +1,199 @@
+"""The bundled light person detector: a small single-stage, anchor-free network made for CPUs.
+
+Three levels (strides 8, 16, 32); every cell gives one score and the four distances from its centre to the
+sides of a box, as FCOS (ICCV 2019) does. Trained by posetrack/training/light_detector.py; what it reaches is
+in posetrack/zoo/MODEL_CARD.md.
+
+    >>> from posetrack.detectors.light import LightDetector
+    >>> detect = LightDetector()
+    >>> detections = detect([frame])[0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from posetrack.detectors.base import in_one_forward, suppress, tidy
+from posetrack.models.fuse import for_inference
+from posetrack.types import Detections, Frame
+from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
+from posetrack.zoo.download import bundled
+from posetrack.zoo.loading import load_into
+
+STRIDES = (8, 16, 32)
+OVERLAP = 0.6  # IoU from which the lower of two boxes is the same person
+MOST = 300  # candidate cells looked at
+
+
+class LightDetector:
+    """Person boxes from `LightNetwork`, with the weights that ship with the package."""
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        device: str | torch.device = "cpu",
+        score_threshold: float | None = None,
+        long_side: int | None = None,
+    ) -> None:
+        """
+        Args:
+            weights: safetensors file of `LightNetwork`; None takes the one that ships with the package.
+            device: where the network runs.
+            score_threshold: 0..1, lower scores are left out; None takes the one calibrated for the weights.
+            long_side: pixels to which the longer side of a frame is scaled; None takes that of the weights.
+
+        Raises:
+            PoseTrackError: the file is missing or holds something else.
+        """
+        path = Path(weights) if weights is not None else bundled("light_detector")
+        network = LightNetwork()
+        load_into(network, read_checkpoint(path), str(path))
+        facts = read_metadata(path)
+        self.device = torch.device(device)
+        self.network = for_inference(network, self.device)
+        self.score_threshold = (
+            float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
+        )
+        self.long_side = int(facts.get("input_long_side", 416)) if long_side is None else long_side
+
+    @torch.inference_mode()
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        found = [Detections.empty()] * len(frames)
+        sizes = [input_size(*frame.size, self.long_side) for frame in frames]
+        for group in in_one_forward(sizes, self.device.type):
+            images = [cv2.resize(frames[i].image, sizes[i], interpolation=cv2.INTER_AREA) for i in group]
+            batch = (
+                torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
+            )  # (B, 3, h, w) channels last
+            logits, boxes = self.network(batch.float() / 255)
+            for i, scores, places in zip(
+                group, logits.sigmoid().cpu().numpy(), boxes.cpu().numpy(), strict=True
+            ):
+                scale = np.array([frames[i].size[k] / sizes[i][k] for k in (0, 1, 0, 1)], np.float32)
+                found[i] = self._choose(scores, places * scale, frames[i].size)
+        return found
+
+    def _choose(
+        self, scores: NDArray[np.float32], boxes: NDArray[np.float32], size: tuple[int, int]
+    ) -> Detections:
+        """Cells (A,), (A, 4) to people: threshold, then NMS."""
+        good = np.flatnonzero(scores >= self.score_threshold)
+        good = good[np.argsort(-scores[good], kind="stable")[:MOST]]
+        kept = good[suppress(boxes[good], scores[good], OVERLAP)]
+        return tidy(boxes[kept], scores[kept], size)
+
+
+def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
+    """Width and height of the input: the longer side scaled to `long_side`, both to multiples of 32."""
+    scale = long_side / max(width, height)
+    return max(32, 32 * round(width * scale / 32)), max(32, 32 * round(height * scale / 32))
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(c_out, eps=1e-3, momentum=0.03),
+            nn.ReLU(inplace=True),
+        )
+
+
+class ResidualStage(nn.Module):
+    """n convolutions, each added to what it saw; a 1x1 before them where the width changes."""
+
+    def __init__(self, c_in: int, c_out: int, n: int) -> None:
+        super().__init__()
+        self.entry = ConvBlock(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.steps = nn.ModuleList(ConvBlock(c_out, c_out) for _ in range(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.entry(x)
+        for step in self.steps:
+            x = x + step(x)
+        return x
+
+
+class PoolingPyramid(nn.Module):
+    """Max pooling over growing windows, concatenated: a cheap look at the whole picture (SPPF)."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.entry, self.exit = ConvBlock(c, c // 2, 1), ConvBlock(2 * c, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [self.entry(x)]
+        for _ in range(3):
+            parts.append(F.max_pool2d(parts[-1], 5, 1, 2))
+        out: Tensor = self.exit(torch.cat(parts, 1))
+        return out
+
+
+class LightNetwork(nn.Module):
+    """Picture to cells. `widths` are those at strides 2, 4, 8, 16, 32, `neck` that of the three levels."""
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96, 160), neck: int = 48) -> None:
+        super().__init__()
+        w2, w4, w8, w16, w32 = widths
+        self.stem = ConvBlock(3, w2, 3, 2)
+        self.stage4 = nn.Sequential(ConvBlock(w2, w4, 3, 2), ResidualStage(w4, w4, 1))
+        self.stage8 = nn.Sequential(ConvBlock(w4, w8, 3, 2), ResidualStage(w8, w8, 2))
+        self.stage16 = nn.Sequential(ConvBlock(w8, w16, 3, 2), ResidualStage(w16, w16, 2))
+        self.stage32 = nn.Sequential(
+            ConvBlock(w16, w32, 3, 2), ResidualStage(w32, w32, 1), PoolingPyramid(w32)
+        )
+        self.lateral = nn.ModuleList(ConvBlock(w, neck, 1) for w in (w8, w16, w32))
+        self.down_up = nn.ModuleList(ResidualStage(2 * neck, neck, 1) for _ in range(2))
+        self.up_down = nn.ModuleList(ConvBlock(neck, neck, 3, 2) for _ in range(2))
+        self.mix = nn.ModuleList(ResidualStage(2 * neck, neck, 1) for _ in range(2))
+        self.head = nn.ModuleList(ConvBlock(neck, 2 * neck) for _ in STRIDES)
+        self.score = nn.ModuleList(nn.Conv2d(neck, 1, 1) for _ in STRIDES)
+        self.sides = nn.ModuleList(nn.Conv2d(neck, 4, 1) for _ in STRIDES)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """One prediction per cell, levels in the order of `STRIDES`, cells row by row.
+
+        Args:
+            images: (B, 3, H, W) RGB in 0..1, H and W multiples of 32.
+
+        Returns:
+            logits (B, A) of the score, and boxes (B, A, 4) as xyxy in pixels of the input.
+        """
+        x8 = self.stage8(self.stage4(self.stem((images - 0.45) * 4)))
+        x16 = self.stage16(x8)
+        x32 = self.stage32(x16)
+        p8, p16, p32 = (lateral(x) for lateral, x in zip(self.lateral, (x8, x16, x32), strict=True))
+        p16 = self.down_up[0](torch.cat([p16, F.interpolate(p32, scale_factor=2)], 1))
+        p8 = self.down_up[1](torch.cat([p8, F.interpolate(p16, scale_factor=2)], 1))
+        p16 = self.mix[0](torch.cat([p16, self.up_down[0](p8)], 1))
+        p32 = self.mix[1](torch.cat([p32, self.up_down[1](p16)], 1))
+        logits, boxes = [], []
+        for level, x in enumerate((p8, p16, p32)):
+            for_score, for_sides = self.head[level](x).chunk(2, 1)
+            logits.append(self.score[level](for_score).flatten(1).float())  # (B, h*w)
+            sides = self.sides[level](for_sides).float()  # (B, 4, h, w) log2 distances in strides
+            distances = (
+                torch.exp2(sides.clamp(-6, 6)).flatten(2).transpose(1, 2) * STRIDES[level]
+            )  # (B, h*w, 4)
+            centres = cell_centres(x.shape[2], x.shape[3], STRIDES[level], x.device)  # (h*w, 2)
+            boxes.append(torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], 2))
+        return torch.cat(logits, 1), torch.cat(boxes, 1)
+
+
+def cell_centres(h: int, w: int, stride: int, device: torch.device) -> Tensor:
+    """(h*w, 2) x, y of the cells' centres in pixels of the input."""
+    y, x = torch.meshgrid(
+        torch.arange(h, device=device, dtype=torch.float32),
+        torch.arange(w, device=device, dtype=torch.float32),
+        indexing="ij",
+    )
+    return (torch.stack([x, y], 2).reshape(-1, 2) + 0.5) * stride
