@@ -1,0 +1,112 @@
+"""Photos with person boxes for detector training: reading them, and how much each box is worth.
+
+>>> pictures = read_pictures(["train-00.tar"], "boxes.json")
+>>> weights = upright_weights("lspet_train.json", pictures)
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.errors import PoseTrackError
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+SURE = 0.55  # teacher score from which a box counts fully
+UNSURE = 0.1  # teacher score up to which a box counts for nothing
+FLOOR = 0.2  # soft targets below are neither wanted nor punished
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A photo and the people in it."""
+
+    name: str
+    image: Image  # (H, W, 3) RGB
+    boxes: Floats  # (N, 4) xyxy pixels
+    scores: Floats  # (N,) 0..1 as the maker of the boxes gave them
+
+
+def read_pictures(tars: Sequence[str | Path], boxes: str | Path) -> list[Picture]:
+    """All JPEGs of the tar files, decoded, with their boxes from COCO-style JSON (bbox and score).
+
+    Pictures that the JSON does not list are left out.
+    """
+    boxes_of = read_boxes(boxes)
+    pictures = []
+    for tar in tars:
+        for name, data in tar_members(tar):
+            if name not in boxes_of:
+                continue
+            pictures.append(Picture(name, decoded(data, f"{tar}: {name}"), *boxes_of[name]))
+    if not pictures:
+        raise PoseTrackError(f"no picture of {', '.join(map(str, tars))} is listed in {boxes}")
+    return pictures
+
+
+def decoded(data: bytes, name: str) -> Image:
+    """A picture file as (H, W, 3) RGB."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise PoseTrackError(f"{name} does not decode as a picture")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def tar_members(path: str | Path) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of every regular file of a tar."""
+    with tarfile.open(path) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isfile() else None
+            if file is not None:
+                yield member.name, file.read()
+
+
+def read_boxes(path: str | Path) -> dict[str, tuple[Floats, Floats]]:
+    """file_name → boxes (N, 4) xyxy and scores (N,) of a COCO-style JSON, also for pictures without a box."""
+    content = json.loads(Path(path).read_text())
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    rows: dict[str, list[list[float]]] = {name: [] for name in names.values()}
+    for entry in content["annotations"]:
+        x, y, w, h = entry["bbox"]
+        rows[names[entry["image_id"]]].append([x, y, x + w, y + h, entry.get("score", 1.0)])
+    tables = {name: np.array(r, np.float32).reshape(-1, 5) for name, r in rows.items()}
+    return {name: (table[:, :4], table[:, 4]) for name, table in tables.items()}
+
+
+def upright_weights(path: str | Path, pictures: Sequence[Picture]) -> NDArray[np.float64]:
+    """How often to draw each picture: 1.6 if the labelled person is upright, 0.5 upside down, else 1.
+
+    Sports photos are acrobatic; videos mostly show people who stand and walk.
+
+    Args:
+        path: COCO keypoint file in the 17 PoseTrack18 slots.
+        pictures: to be weighted, by name.
+    """
+    content = json.loads(Path(path).read_text())
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    weight_of: dict[str, float] = {}
+    for entry in content["annotations"]:
+        joints = np.array(entry["keypoints"], np.float64).reshape(17, 3)
+        top, low = joints[[1, 2, 5, 6]], joints[[11, 12]]  # neck, head, shoulders; hips
+        top, low = top[top[:, 2] > 0], low[low[:, 2] > 0]
+        if len(top) and len(low):
+            x, y = low[:, :2].mean(0) - top[:, :2].mean(0)
+            weight_of[names[entry["image_id"]]] = (
+                1.6 if y > 1.5 * abs(x) else 0.5 if y < -0.5 * abs(x) else 1.0
+            )
+    return np.array([weight_of.get(picture.name, 1.0) for picture in pictures])
+
+
+def soften(scores: Floats) -> Floats:
+    """Teacher scores as targets: linear from 0 at `UNSURE` to 1 at `SURE`, 0 (ignore) below `FLOOR`."""
+    soft = np.clip((scores - UNSURE) / (SURE - UNSURE), 0, 1)
+    return np.where(soft < FLOOR, 0, soft).astype(np.float32)

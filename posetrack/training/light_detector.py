@@ -1,0 +1,194 @@
+"""Training of the bundled light detector from scratch: about 90 minutes on one CPU core, minutes on a GPU.
+
+Batches of `Scenes`, the loss of posetrack/training/assignment.py, AdamW, a cosine over the budget, an average
+of the weights. `scripts/train_light_detector.py` is the command.
+
+    >>> train(Recipe(minutes=80), scenes, folder)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from posetrack.datasets.scenes import Scene, Scenes
+from posetrack.detectors.light import LightNetwork
+from posetrack.errors import PoseTrackError
+from posetrack.training.assignment import detection_loss, gather
+from posetrack.training.ema import WeightAverage
+from posetrack.training.export import half_precision, write
+
+SHAPES = ((416, 224), (416, 256), (256, 416), (320, 320))  # width, height of the scenes, one shape per batch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the result of a training."""
+
+    minutes: float | None = None  # budget of wall-clock time; or
+    pictures: int | None = None  # budget of scenes
+    batch: int = 16  # scenes
+    rate: float = 2e-3  # highest learning rate
+    warmup: int = 300  # steps
+    decay: float = 0.02  # AdamW
+    average: float = 0.9985  # of the weights, per step
+    seed: int = 1
+    device: str = "cpu"
+
+
+def train(
+    recipe: Recipe, scenes: Scenes, folder: Path, log: Callable[[str], None] = print, save_every: float = 120
+) -> Path:
+    """Train until the budget is used up; a killed run goes on from its checkpoint in `folder`.
+
+    Returns:
+        The path of the last checkpoint: a dictionary with "average" (what to ship), "pictures" and more.
+    """
+    if (recipe.minutes is None) == (recipe.pictures is None):
+        raise PoseTrackError("give a budget: either minutes or pictures")
+    torch.manual_seed(recipe.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "last.pt"
+    run = Run(recipe)
+    if path.exists():
+        run.load(torch.load(path, map_location=recipe.device, weights_only=True))
+        scenes.random = np.random.default_rng([recipe.seed, run.step])
+        log(f"resumed at {run.pictures} pictures")
+    saved, totals = time.monotonic(), np.zeros(3)
+    while run.progress() < 1:
+        width, height = SHAPES[run.step % len(SHAPES)]
+        batch = [scenes.draw(width, height) for _ in range(recipe.batch)]
+        totals += run.learn(batch)
+        if run.step % 50 == 0:
+            score, box, positives = totals / 50
+            log(
+                f"{run.spent / 60:6.1f} min  {run.pictures:7d} pictures  rate {run.rate():.2e}"
+                f"  score {score:.3f}  box {box:.3f}  positives {positives:.0f}"
+            )
+            totals[:] = 0
+        if time.monotonic() - saved > save_every or run.progress() >= 1:
+            save(run.state(), path)
+            saved = time.monotonic()
+    return path
+
+
+def export(checkpoint: Path, path: Path, score_threshold: float, long_side: int = 416) -> None:
+    """Write the averaged weights of a checkpoint as `LightDetector` reads them, in half precision.
+
+    Args:
+        score_threshold: from which the detector reports a box when nobody says otherwise.
+        long_side: pixels of the input's longer side, likewise.
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network = LightNetwork()
+    network.load_state_dict(state["average"]["network"])
+    facts = {
+        "model": "light_detector",
+        "input_long_side": str(long_side),
+        "score_threshold": str(score_threshold),
+        "pictures": str(state["pictures"]),
+        "trained_on": "LSPET train (9,000 photos) and 450 of BSDS500, as mosaics; soft boxes from YOLOX-nano",
+        "licence": "research only, as the training photos; boxes by an Apache-2.0 network",
+        "recipe": json.dumps(state["recipe"]),
+    }
+    write(half_precision(network), path, facts)
+
+
+class Run:
+    """Network, optimiser, averaged weights and what of the budget is spent."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.network = LightNetwork().to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        initialise(self.network)
+        self.average = WeightAverage(self.network, recipe.average)
+        decayed = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decayed, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}],
+            lr=recipe.rate,
+        )
+        self.step, self.spent, self.seen = 0, 0.0, time.monotonic()
+
+    @property
+    def pictures(self) -> int:
+        return self.step * self.recipe.batch
+
+    def progress(self) -> float:
+        """0 at the start, 1 when the budget is used up."""
+        if self.recipe.minutes is not None:
+            return self.spent / (60 * self.recipe.minutes)
+        return self.pictures / (self.recipe.pictures or 1)
+
+    def rate(self) -> float:
+        """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
+        warm = min(1.0, (self.step + 1) / self.recipe.warmup)
+        return self.recipe.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * min(self.progress(), 1))) / 2)
+
+    def learn(self, batch: list[Scene]) -> tuple[float, float, float]:
+        """One step. Returns the score loss, the box loss and the number of positive cells."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        device = self.recipe.device
+        images = torch.from_numpy(np.stack([s.image for s in batch])).to(device).permute(0, 3, 1, 2)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            logits, predicted = self.network(images.to(memory_format=torch.channels_last).float() / 255)
+        height, width = images.shape[2:]
+        loss, parts = detection_loss(
+            logits, predicted, gather(batch, device), height, width, ripeness=min(1.0, self.step / 1500)
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        self.step += 1
+        self.average.update(self.network)
+        now = time.monotonic()
+        self.spent, self.seen = self.spent + now - self.seen, now
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
+            "pictures": self.pictures,
+            "recipe": asdict(self.recipe),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.spent, self.seen = state["step"], state["spent"], time.monotonic()
+
+
+def initialise(network: LightNetwork) -> None:
+    """Kaiming for ReLU; scores begin at 1 %, boxes at four strides to every side."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    for heads, bias in ((network.score, -math.log(99)), (network.sides, 2.0)):
+        for head in heads:
+            assert isinstance(head, torch.nn.Conv2d)
+            assert head.bias is not None
+            torch.nn.init.normal_(head.weight, std=0.01)
+            torch.nn.init.constant_(head.bias, bias)
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write beside, then rename: a kill leaves the old file or the new one, never half a file."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    os.replace(part, path)
