@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from posetrack import models
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import PoseTrackError
+from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
@@ -47,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    model: str = "hrnet_light"
+    network: HRNetConfig = LIGHT
     stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 144, 192, 1.5))
     sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=32))
     learning_rate: float = 2e-3  # the peak, after the warm-up
@@ -83,7 +83,7 @@ class LightPoseTraining:
         self.device, self.data_threads = torch.device(device), data_threads
         self.sampler = Sampler(recipe.sampling, people, images)
         torch.manual_seed(recipe.sampling.seed)
-        network = models.create(recipe.model, len(recipe.sampling.skeleton))
+        network = HRNet(recipe.network, len(recipe.sampling.skeleton))
         initialise(network)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, recipe.ema_decay)
@@ -108,7 +108,7 @@ class LightPoseTraining:
             self.stage = self.recipe.stages[state["stage"]]
         except (KeyError, IndexError, RuntimeError, ValueError) as error:
             raise PoseTrackError(
-                f"{path} is no checkpoint of {self.recipe.model}: choose another run folder"
+                f"{path} is no checkpoint of this recipe: choose another run folder"
             ) from error
         return True
 
@@ -209,10 +209,10 @@ class LightPoseTraining:
         Returns:
             The file's metadata.
         """
-        network = models.create(self.recipe.model, len(self.recipe.sampling.skeleton))
+        network = HRNet(self.recipe.network, len(self.recipe.sampling.skeleton))
         network.load_state_dict(half_precision(self.average.network), strict=False)
         metadata = {
-            "model": self.recipe.model,
+            "model": "hrnet_light",
             "skeleton": self.recipe.sampling.skeleton.name,
             "input_width": str(self.stage.width),
             "input_height": str(self.stage.height),

@@ -1,0 +1,160 @@
+"""Reading labelled people and their pictures, and what happens when either is broken."""
+
+import io
+import json
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+
+from posetrack.datasets.lspet import BYSTANDER_WEIGHT, UPRIGHT_WEIGHT, read_lspet
+from posetrack.datasets.people import (
+    Person,
+    near_duplicates_of,
+    pose_type,
+    read_people,
+    read_tar_images,
+)
+from posetrack.errors import InputError
+from posetrack.skeletons import COCO17, POSETRACK18
+
+K = len(POSETRACK18)
+
+
+def annotation(image_id, points, **more):
+    triples = [0.0] * (3 * K)
+    for name, (x, y) in points.items():
+        slot = 3 * POSETRACK18.index(name)
+        triples[slot : slot + 3] = [x, y, 1]
+    return {"image_id": image_id, "keypoints": triples, "bbox": [1, 2, 10, 20], **more}
+
+
+def write_labels(path, annotations, names):
+    images = [{"id": i, "file_name": name} for i, name in enumerate(names, 1)]
+    category = {"keypoints": POSETRACK18.keypoints}
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [category]}))
+    return path
+
+
+def write_tar(path, pictures):
+    with tarfile.open(path, "w") as archive:
+        for name, data in pictures.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def png(colour):
+    return cv2.imencode(".png", np.full((4, 5, 3), colour, np.uint8)[..., ::-1])[1].tobytes()
+
+
+STANDING = {"left_shoulder": (5, 5), "right_shoulder": (3, 5), "left_hip": (5, 15), "right_hip": (3, 15)}
+
+
+def test_people_are_read_with_their_pseudo_joints(tmp_path):
+    path = write_labels(
+        tmp_path / "a.json",
+        [
+            annotation(1, {"nose": (3, 4), "head_top": (3, 1)}, pseudo=["nose"]),
+            annotation(2, {}),  # nobody labelled a joint
+            annotation(3, {"left_knee": (7, 8)}),
+        ],
+        ["1.jpg", "2.jpg", "3.jpg"],
+    )
+    first, second = read_people(path, POSETRACK18)
+    assert (first.image, second.image) == ("1.jpg", "3.jpg")
+    np.testing.assert_array_equal(first.box, [1, 2, 11, 22])
+    np.testing.assert_array_equal(first.keypoints[0], [3, 4])
+    assert np.flatnonzero(first.labelled).tolist() == [0, 2]
+    assert np.flatnonzero(first.pseudo).tolist() == [0]
+    (machine,) = read_people(path, POSETRACK18, pseudo=True, skip=["1.jpg"])
+    assert np.flatnonzero(machine.pseudo).tolist() == [POSETRACK18.index("left_knee")]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"images": []}', "no json"])
+def test_labels_that_are_none(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=r"a\.json is no readable COCO-keypoints JSON"):
+        read_people(tmp_path / "a.json", POSETRACK18)
+
+
+def test_labels_of_another_skeleton(tmp_path):
+    path = write_labels(tmp_path / "a.json", [], [])
+    with pytest.raises(InputError, match="expected those of coco17"):
+        read_people(path, COCO17)
+
+
+def test_pictures_are_rgb_and_only_the_wanted_ones_are_kept(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"1.png": png((250, 20, 3)), "2.png": png((1, 2, 3))})
+    images = read_tar_images([path], ["1.png"])
+    assert list(images) == ["1.png"]
+    assert images["1.png"].shape == (4, 5, 3)
+    assert images["1.png"][0, 0].tolist() == [250, 20, 3]
+
+
+def test_lost_pictures_are_counted_and_named(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"1.png": png(9), "2.png": b"no picture", "3.png": b""})
+    message = r"3 of 4 pictures are lost \(2 do not decode, 1 are missing\): 2\.png, 3\.png, 4\.png$"
+    with pytest.raises(InputError, match=message):
+        read_tar_images([path], ["1.png", "2.png", "3.png", "4.png"])
+
+
+def test_an_archive_that_is_none(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"junk" * 300)
+    with pytest.raises(InputError, match=r"a\.tar is no readable tar archive"):
+        read_tar_images([tmp_path / "a.tar"], ["1.png"])
+
+
+@pytest.mark.parametrize(
+    ("shoulders", "hips", "expected"),
+    [
+        ((50, 10), (50, 60), "upright"),
+        ((90, 10), (50, 60), "upright"),  # 39 degrees
+        ((110, 10), (50, 60), "bent"),  # 50 degrees
+        ((0, 60), (50, 60), "bent"),
+        ((50, 60), (50, 10), "inverted"),
+        ((50, 60), None, None),
+    ],
+)
+def test_pose_type(shoulders, hips, expected):
+    keypoints, labelled = np.zeros((K, 2), np.float32), np.zeros(K, bool)
+    for name, point in (("left_shoulder", shoulders), ("right_hip", hips)):
+        if point is not None:
+            keypoints[POSETRACK18.index(name)], labelled[POSETRACK18.index(name)] = point, True
+    someone = Person("a.jpg", np.zeros(4, np.float32), keypoints, labelled, np.zeros(K, bool))
+    assert pose_type(someone, POSETRACK18) == expected
+
+
+def test_near_duplicates_of_held_out_pictures_only(tmp_path):
+    pairs = [("1", "2"), ("9", "1"), ("3", "9"), ("8", "9"), ("4", "8")]
+    (tmp_path / "d.json").write_text(json.dumps([{"a": a, "b": b} for a, b in pairs]))
+    assert near_duplicates_of(tmp_path / "d.json", {"8", "9"}) == {"1", "3", "4"}
+
+
+def test_the_pack_leaves_out_what_repeats_held_out_pictures(tmp_path):
+    lying = {"left_shoulder": (5, 5), "left_hip": (15, 5)}
+    write_labels(
+        tmp_path / "lspet_train.json",
+        [annotation(1, STANDING), annotation(2, lying), annotation(3, STANDING)],
+        ["1.png", "2.png", "3.png"],
+    )
+    write_labels(tmp_path / "other_people_train.json", [annotation(1, {"nose": (1, 1)})], ["2.png"])
+    write_labels(tmp_path / "lspet_val.json", [annotation(1, STANDING, pseudo=["left_hip"])], ["4.png"])
+    write_labels(tmp_path / "other_people_val.json", [annotation(1, {"nose": (1, 1)})], ["4.png"])
+    write_tar(tmp_path / "train-00.tar", {f"{i}.png": png(i) for i in (1, 2)})
+    write_tar(tmp_path / "val.tar", {"4.png": png(4)})
+    (tmp_path / "near_duplicates.json").write_text(json.dumps([{"a": "3.png", "b": "4.png"}]))
+
+    pack = read_lspet(tmp_path)
+
+    assert [(p.image, p.weight) for p in pack.people] == [
+        ("1.png", UPRIGHT_WEIGHT),
+        ("2.png", 1.0),
+        ("2.png", BYSTANDER_WEIGHT),
+    ]
+    assert [p.pseudo.any() for p in pack.people] == [False, False, True]
+    assert set(pack.images) == {"1.png", "2.png"}
+    assert pack.athletes.human_only
+    assert not pack.bystanders.human_only

@@ -1,0 +1,177 @@
+"""Training end to end on a few painted people: it learns, resumes exactly, exports what it trained."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from posetrack.datasets.augment import Appearance, Geometry
+from posetrack.datasets.people import HeldOut, Person
+from posetrack.errors import PoseTrackError
+from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
+from posetrack.skeletons import POSETRACK18
+from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
+from posetrack.training.sampling import Prefetch, Sampler, Sampling
+
+K = len(POSETRACK18)
+SMALL = Recipe(
+    network=HRNetConfig(width=4, modules=(1, 1, 1), blocks=1, stem=8, bottleneck=4, bottlenecks=1),
+    stages=(Stage(0.5, 32, 32, 1.0), Stage(1.0, 64, 64, 1.5)),
+    sampling=Sampling(POSETRACK18, batch=2),
+    warm_up=8,
+)
+
+
+def painted_people(count, side=48):
+    """Pictures of coloured dots, one colour for each joint."""
+    rng = np.random.default_rng(7)
+    colours = rng.integers(60, 256, (K, 3))
+    people, images = [], {}
+    for i in range(count):
+        points = rng.uniform(10, side - 10, (K, 2)).astype(np.float32)
+        image = np.zeros((side, side, 3), np.uint8)
+        for point, colour in zip(points.round().astype(int), colours, strict=True):
+            image[point[1] - 2 : point[1] + 3, point[0] - 2 : point[0] + 3] = colour
+        images[f"{i}"] = image
+        box = np.array([2, 2, side - 2, side - 2], np.float32)
+        people.append(Person(f"{i}", box, points, np.arange(K) > 2, np.arange(K) == 5))
+    return people, images
+
+
+PEOPLE, IMAGES = painted_people(4)
+HELD_OUT = (HeldOut("painted", PEOPLE, IMAGES),)
+
+
+def training(folder, recipe=SMALL):
+    return LightPoseTraining(recipe, PEOPLE, IMAGES, HELD_OUT, folder)
+
+
+def weights_of(run):
+    return {
+        **run.network.state_dict(),
+        **{f"average.{k}": v for k, v in run.average.network.state_dict().items()},
+    }
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path):
+    whole = training(tmp_path / "whole")
+    whole.train(pictures=16)
+    training(tmp_path / "pieces").train(pictures=16, stop_at=6)
+    rest = training(tmp_path / "pieces")
+    assert rest.resume()
+    assert rest.pictures == 6
+    rest.train(pictures=16)  # through the change of input size after 8
+    assert rest.pictures == 16
+    for name, value in weights_of(whole).items():
+        assert torch.equal(value, weights_of(rest)[name]), name
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    run = training(tmp_path)
+    assert not run.resume()
+    torch.save({"network": {}}, tmp_path / "last.pt")
+    with pytest.raises(PoseTrackError, match=r"last\.pt is no checkpoint of this recipe"):
+        run.resume()
+
+
+def test_a_budget_is_minutes_or_pictures(tmp_path):
+    with pytest.raises(PoseTrackError, match="either minutes or pictures"):
+        training(tmp_path).train()
+
+
+def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
+    still = Sampling(
+        POSETRACK18,
+        batch=4,
+        geometry=Geometry(0, 0, 0, 0, 0, 0),
+        appearance=Appearance(0, 0, 0, 0, 0, 0, 0, 0),
+    )
+    recipe = replace(SMALL, network=LIGHT, stages=(Stage(1.0, 64, 64, 1.0),), sampling=still, ema_decay=0.9)
+    run = training(tmp_path, recipe)
+    before = run.validate()["pck_painted"]
+    run.train(pictures=4 * 50)
+    after = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["pck_painted"]
+    assert before < 30
+    assert after > 90
+
+    metadata = run.export(tmp_path / "light.safetensors")
+    assert json.loads(metadata["pck"])["pck_painted"] > 90
+    with safe_open(tmp_path / "light.safetensors", "pt") as file:
+        assert file.metadata() == metadata
+        assert (metadata["input_width"], metadata["sigma"]) == ("64", "1.0")
+        network = HRNet(LIGHT, K)
+        missing, unexpected = network.load_state_dict(
+            {k: file.get_tensor(k) for k in file.keys()}, strict=False
+        )  # noqa: SIM118
+    assert not unexpected
+    assert all(name.endswith("num_batches_tracked") for name in missing)
+
+
+def test_the_schedule():
+    recipe = Recipe(warm_up=1000, learning_rate=2.0)
+    assert recipe.rate(0.0, 0) == pytest.approx(2.0 * 32 / 1000)
+    assert recipe.rate(0.5, 5000) == pytest.approx(1.0)  # half way down the cosine
+    assert recipe.rate(1.0, 9000) == pytest.approx(0.0)
+    assert [recipe.stage(p).width for p in (0.0, 0.59, 0.6, 1.0)] == [96, 96, 144, 144]
+
+
+def test_pictures_depend_on_their_number_alone():
+    sampler = Sampler(SMALL.sampling, PEOPLE, IMAGES)
+    straight = [sampler.batch(first, (32, 32)) for first in (0, 2, 4, 6)]
+    ahead = Prefetch(sampler, 2, (32, 32), threads=2)
+    try:
+        for expected in straight[1:]:
+            batch = ahead.next((32, 32))
+            assert batch.first == expected.first
+            np.testing.assert_array_equal(batch.crops, expected.crops)
+        larger = ahead.next((64, 64))  # made ahead at the old size: made again
+        assert larger.first == 8
+        assert larger.crops.shape == (2, 64, 64, 3)
+    finally:
+        ahead.stop()
+    assert not np.array_equal(straight[0].crops, straight[1].crops)
+
+
+def test_machine_made_joints_weigh_less_also_when_mirrored():
+    people = [replace(person, labelled=np.ones(K, bool)) for person in PEOPLE]
+    geometry = Geometry(rotation=0, scale=0, shift=0, half_body_probability=0)
+    sampler = Sampler(replace(SMALL.sampling, geometry=geometry, pseudo_weight=0.25), people, IMAGES)
+    light = {int(np.flatnonzero(sampler.picture(i, (32, 32))[2] == 0.25)[0]) for i in range(12)}
+    assert light == {5, 6}  # the left shoulder is the machine's; mirrored, it is the right one
+
+
+def test_errors_of_the_thread_that_works_ahead_are_raised():
+    ahead = Prefetch(Sampler(SMALL.sampling, PEOPLE, {}), 0, (32, 32))
+    with pytest.raises(KeyError):
+        ahead.next((32, 32))
+    ahead.stop()
+
+
+def test_killed_in_the_middle_it_leaves_a_whole_checkpoint(tmp_path):
+    code = f"""
+import torch; torch.set_num_threads(1)
+from pathlib import Path
+from tests.posetrack.training.test_light_pose import training
+training(Path({str(tmp_path)!r})).train(pictures=100_000, save_every=0.0)
+"""
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=root)
+    checkpoint = tmp_path / "last.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    run = training(tmp_path)
+    assert run.resume()
+    assert run.pictures > 0
+    run.train(pictures=100_000, stop_at=run.pictures + 2)
