@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=Recipe().sampling.batch)
     parser.add_argument("--threads", type=int, default=1, help="of the network on a CPU")
+    parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
     parser.add_argument("--data-threads", type=int, default=1, help="threads that crop and augment")
     parser.add_argument("--export", type=Path, default=BUNDLED, help="where the weights go at the end")
     parser.add_argument("--export-only", action="store_true", help="export the checkpoint, do not train")
@@ -62,7 +63,7 @@ def main() -> None:
     if (given.resume or given.export_only) and run.resume():
         print(f"goes on after {run.pictures} pictures")
     if not given.export_only:
-        run.train(minutes=given.minutes, pictures=given.pictures)
+        run.train(given.minutes, given.pictures, validate_every=60 * given.validate_minutes)
     print(run.export(given.export))
 
 

@@ -48,7 +48,7 @@ class Stage:
 @dataclass(frozen=True)
 class Recipe:
     network: HRNetConfig = LIGHT
-    stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 144, 192, 1.5))
+    stages: tuple[Stage, ...] = (Stage(0.7, 96, 128, 1.0), Stage(1.0, 144, 192, 1.5))
     sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=32))
     learning_rate: float = 2e-3  # the peak, after the warm-up
     warm_up: int = 10_000  # pictures

@@ -139,9 +139,8 @@ def test_half_body_box(points, upper, expected):
 
 
 def test_half_bodies_only_of_people_with_many_joints():
-    many = person(
-        {name: (10.0 * i, 5.0 * i) for i, name in enumerate(POSETRACK18.keypoints)}, (0, 0, 160, 80)
-    )
+    diagonal = {name: (10.0 * i, 5.0 * i) for i, name in enumerate(POSETRACK18.keypoints)}
+    many = person(diagonal, (0, 0, 160, 80))
     few = replace(many, labelled=many.labelled & (np.arange(K) < 8))
     always = Geometry(
         rotation=0, scale=0, shift=0, mirror_probability=0, half_body_probability=1, half_body_joints=8

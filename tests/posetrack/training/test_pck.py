@@ -42,7 +42,7 @@ def test_total(people, moved, expected):
 def test_joints_machine_made_do_not_count_but_serve_the_torso():
     labels, labelled = world(TORSO | {"nose": (120, 80)})
     counted = labelled & (np.arange(K) == POSETRACK18.index("nose"))
-    errors = joint_errors(labels + [3.0, -4.0], labels, labelled, counted, POSETRACK18)
+    errors = joint_errors(labels + np.array([3.0, -4.0]), labels, labelled, counted, POSETRACK18)
     assert np.isfinite(errors.distances).sum() == 1
     assert np.nanmax(errors.distances) == pytest.approx(0.1)  # 5 of 50
     np.testing.assert_allclose(errors.offsets[0, 0], [3, -4])
