@@ -53,13 +53,13 @@ class TorchvisionDetector:
         Raises:
             PoseTrackError: unknown name, no such file (says where to get it), weights of another network.
         """
-        network = create(name)
         path = Path(weights)
-        if not path.is_file():
+        if name in NAMES and not path.is_file():
             raise PoseTrackError(
                 f"weights of {name} are missing: expected at {path}; "
                 f"get them with `posetrack fetch` or from {url(name)}"
             )
+        network = create(name)
         load_into(network, read_checkpoint(path), str(path))
         self.device = torch.device(device)
         self.score_threshold = score_threshold
