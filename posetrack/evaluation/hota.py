@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -142,18 +144,26 @@ def _settle(
     The whole frame goes to the solver, as in the kit, so that equal totals are settled alike.
     """
     rivals = np.flatnonzero(~alone)
-    keys = scene.frame_of_pair[pair[rivals]] * K + joint[rivals]
-    order = np.argsort(keys, kind="stable")
-    for group in np.split(rivals[order], np.flatnonzero(np.diff(keys[order])) + 1):
-        t = int(scene.frame_of_pair[pair[group[0]]])
-        table = scene.block(similarity[:, joint[group[0]]], t)
-        row = scene.pair_truth[pair[group]] - scene.truth_start[t]
-        column = scene.pair_prediction[pair[group]] - scene.prediction_start[t]
+    columns = (
+        scene.frame_of_pair[pair], joint, scene.pair_truth[pair], scene.pair_prediction[pair],
+        similarity[pair, joint], np.arange(len(pair)),
+    )  # fmt: skip
+    edges = sorted(zip(*(column[rivals].tolist() for column in columns), strict=True))
+    refused: list[int] = []
+    for (t, j), members in groupby(edges, key=itemgetter(0, 1)):
+        _, _, people, guesses, gain, group = zip(*members, strict=True)
+        if (len(set(people)) == 1 or len(set(guesses)) == 1) and gain.count(max(gain)) == 1:
+            # one person and several guesses, or the other way round
+            refused += [e for e, value in zip(group, gain, strict=True) if value != max(gain)]
+            continue
+        table = scene.block(similarity[:, j], t)
+        at = np.array(people) - scene.truth_start[t], np.array(guesses) - scene.prediction_start[t]
         if protocol == 1:
-            accepted[group] &= _assigned(table)[row, column][:, None]
+            accepted[group, :] &= _assigned(table)[at][:, None]
         else:  # each threshold on its own: 1000 for a match, plus the similarity
             for a, alpha in enumerate(ALPHAS):
-                accepted[group, a] &= _assigned((table >= alpha) * 1000.0 + table)[row, column]
+                accepted[group, a] &= _assigned((table >= alpha) * 1000.0 + table)[at]
+    accepted[refused] = False
 
 
 def _assigned(gain: Floats) -> Bools:

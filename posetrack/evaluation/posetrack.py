@@ -10,6 +10,7 @@ description is copied and named QUIRK in the comments; `quirks.py` holds the swi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from posetrack.errors import PoseTrackError
@@ -50,7 +51,7 @@ def evaluate_posetrack(
     quirks = quirks or (STRICT if strict else POSEVAL)
     truth_files, answers = _pair_files(Path(gt_dir), Path(pred_dir))
     results: list[SequenceResult] = []
-    warnings: list[str] = []
+    doubts: dict[str, list[Problem]] = {}
     years: dict[int, str] = {}
     shared: list[Matches] = []  # protocol 2
     shared_counts = HotaCounts.zero()
@@ -61,17 +62,18 @@ def evaluate_posetrack(
         file, answered, predictions = _read(answer)
         _same_frames(frames, answered, answer, file)
         years.setdefault(2017 if isinstance(file, Annotations17) else 2018, answer.name)
-        warnings += _doubts(frames, answered, predictions, answer.name, isinstance(file, Annotations17))
+        for problem in _doubts(frames, answered, predictions, answer.name, isinstance(file, Annotations17)):
+            doubts.setdefault(problem.field, []).append(problem)
         scene = make_scene(truth_file.stem, frames, truth, predictions)
         results.append(_evaluate(scene, quirks))
         if (truth.persons >= 0).any():
             matches = match_joints(scene, protocol=2, truth=truth_numbers, prediction=prediction_numbers)
             shared.append(matches)
             shared_counts += count_hota(scene, matches, kit_empty_frames=quirks.kit_empty_frames)
+    warnings = [_one_line(problems) for problems in doubts.values()]
     if len(years) > 1:
-        warnings.append(
-            f"{years[2017]}: a file of 2017 among files of 2018; PoseTrack takes one format for all"
-        )
+        what = "a file of 2017 among files of 2018; PoseTrack takes one format for all"
+        warnings.append(str(Problem(years[2017], "", "annolist", what)))
     across = None
     if shared:
         counts = shared_counts
@@ -119,21 +121,21 @@ def _same_frames(truth: Frames, answered: Frames, path: Path, file: Annotations)
         raise BrokenFile([Problem(path.name, "", field, what)])
 
 
-def _doubts(truth: Frames, answered: Frames, predictions: People, name: str, old: bool) -> list[str]:
-    """What poseval takes without a word but is probably a mistake; one line each."""
-    lines = []
+def _doubts(truth: Frames, answered: Frames, predictions: People, name: str, old: bool) -> Iterator[Problem]:
+    """What poseval takes without a word but is probably a mistake."""
     for index, (ours, theirs) in enumerate(zip(answered.names, truth.names, strict=True)):
         if ours.rsplit("/", 1)[-1] != theirs.rsplit("/", 1)[-1]:
             # QUIRK paired-by-place: poseval compares the n-th frame with the n-th frame, whatever their names
-            what = f"holds {ours}; frames are compared by their place in the file"
-            field = f"annolist[{index}].image" if old else f"images[{index}].file_name"
-            lines.append(str(Problem(name, frame_label(index, theirs), field, what)))
+            what = f"is {ours}; frames are compared by their place in the file"
+            yield Problem(name, frame_label(index, theirs), "image" if old else "file_name", what)
             break
     unscored = (predictions.present & (predictions.scores == MISSING_SCORE)).any(axis=1)
     if unscored.any():
         index = int(predictions.frame[unscored.argmax()])
-        what = f"missing in {int(unscored.sum())} poses; such joints rank last, which lowers AP"
-        lines.append(
-            str(Problem(name, frame_label(index, answered.names[index]), "score" if old else "scores", what))
-        )
-    return lines
+        what = f"missing in {int(unscored.sum())} poses; joints without score rank last, which lowers AP"
+        yield Problem(name, frame_label(index, answered.names[index]), "score" if old else "scores", what)
+
+
+def _one_line(problems: list[Problem]) -> str:
+    more = f" (and likewise in {len(problems) - 1} more files)" if len(problems) > 1 else ""
+    return f"{problems[0]}{more}"

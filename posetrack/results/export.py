@@ -1,0 +1,32 @@
+"""What `posetrack export --to` offers: format name -> function (tracks, path, *, skeleton, source)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from posetrack.results.coco import export_coco
+from posetrack.results.mot import export_mot
+from posetrack.results.posetrack import export_posetrack17, export_posetrack18
+from posetrack.results.tables import export_csv, export_parquet
+from posetrack.skeletons import Skeleton
+from posetrack.types import Tracks
+
+
+class Export(Protocol):
+    """Writes a whole video; the file is there complete or not at all."""
+
+    def __call__(
+        self, tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton, source: str = ...
+    ) -> None: ...
+
+
+EXPORTS: dict[str, Export] = {
+    "posetrack18": export_posetrack18,
+    "posetrack17": export_posetrack17,
+    "coco": export_coco,
+    "mot": export_mot,
+    "csv": export_csv,
+    "parquet": export_parquet,
+}

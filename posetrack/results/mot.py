@@ -1,0 +1,25 @@
+"""Tracks as MOTChallenge text: `frame, id, x, y, width, height, score, -1, -1, -1`, frames counted from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from posetrack.results.annotations import replacing
+from posetrack.results.numbers import decimals, sized_boxes
+from posetrack.skeletons import COCO17, Skeleton
+from posetrack.types import Tracks
+
+
+def export_mot(
+    tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton = COCO17, source: str = ""
+) -> None:
+    """Write the boxes of tracks. Joints, skeleton and source have no place in the format."""
+    with replacing(path) as temporary, temporary.open("w") as stream:
+        for t in tracks:
+            boxes, scores = sized_boxes(t.poses.boxes).tolist(), decimals(t.poses.scores).tolist()
+            for identity, box, score in zip(t.ids.tolist(), boxes, scores, strict=True):
+                values = ",".join(
+                    f"{value:g}" if abs(value) < 1e-3 else repr(value) for value in (*box, score)
+                )
+                stream.write(f"{t.index + 1},{identity},{values},-1,-1,-1\n")

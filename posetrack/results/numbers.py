@@ -1,0 +1,20 @@
+"""Numbers as files should hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def decimals(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """float32 values, flat, as the shortest decimals that read back the same: 0.1, not 0.10000000149."""
+    return values.astype(np.float32).ravel().astype(np.str_).astype(np.float64)
+
+
+def sized_boxes(boxes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(N, 4) x, y, width, height from corners, without the noise of float32 differences."""
+    result = decimals(boxes).reshape(-1, 4)
+    result[:, 2:] -= result[:, :2]
+    return result.round(6)
