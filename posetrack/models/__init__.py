@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from posetrack.models.hrnet import HRNetConfig
 
 
-def create(name: str, keypoints: int = 17) -> nn.Module:
+def create(name: str, keypoints: int = 17, *, empty: bool = False) -> nn.Module:
     """A freshly initialised network with the state-dict keys of the official releases.
 
     Args:
         name: one of `names()`.
         keypoints: heatmaps that it puts out. The ImageNet classifiers (`..._c`) have 1000 classes instead.
+        empty: leave it without values, on the meta device, for `zoo.load_into` to fill: ten times faster.
 
     Raises:
         PoseTrackError: there is no network of that name.
@@ -31,7 +32,14 @@ def create(name: str, keypoints: int = 17) -> nn.Module:
         build = _networks()[name]
     except KeyError:
         raise PoseTrackError(f"there is no network '{name}'; choose one of {', '.join(names())}") from None
-    return build(keypoints)
+    if not empty:
+        return build(keypoints)
+    import torch
+
+    from posetrack.models.meta import Undrawn
+
+    with torch.device("meta"), Undrawn():
+        return build(keypoints)
 
 
 def names() -> list[str]:

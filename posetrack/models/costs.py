@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from posetrack.models import create
+from posetrack.models.meta import Unnormalised
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ def measure(network: str | nn.Module, height: int, width: int, keypoints: int = 
         keypoints: used with a name only.
     """
     if isinstance(network, str):
-        with torch.device("meta"):
-            network = create(network, keypoints)
+        network = create(network, keypoints, empty=True)
     counted: list[tuple[int, int]] = []  # (multiply-adds, published multiply-adds) of every layer that ran
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -56,7 +56,7 @@ def measure(network: str | nn.Module, height: int, width: int, keypoints: int = 
     shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     training = [module for module in network.modules() if module.training]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), Unnormalised():
             image = torch.empty(1, 3, height, width, device="meta")
             torch.func.functional_call(network.eval(), shapes, (image,))
     finally:

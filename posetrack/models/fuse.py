@@ -27,9 +27,7 @@ def for_inference(network: nn.Module, device: torch.device | str = "cpu") -> nn.
         _fold_children(parent)
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
-        raise ValueError(
-            f"no convolution stands before the batch normalisation {left[0]} (and {len(left) - 1} more)"
-        )
+        raise ValueError(f"no convolution stands right before the batch normalisation {', '.join(left)}")
     folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return folded.to(device)
 
