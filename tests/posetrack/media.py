@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 SIZE = (96, 64)  # (width, height): small, so that encoding takes no time
-SAMPLE_RATE = 44_100
+SAMPLE_RATE = 48_000
 _BITS = 8
 _NEAR_LOSSLESS = {"libx264": {"crf": "8", "bf": "2", "g": "12"}, "libx265": {"x265-params": "log-level=none"}}
 
