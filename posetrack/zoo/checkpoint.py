@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -100,7 +101,8 @@ def _load(path: Path) -> tuple[Any, list[str]]:
 
             return load_file(path), []
         try:
-            return torch.load(path, map_location="cpu", weights_only=True), []
+            with warnings.catch_warnings(action="ignore"):  # torch muses about pickle protocols
+                return torch.load(path, map_location="cpu", weights_only=True), []
         except Exception:  # more than tensors in it, or damaged: the second reader tells
             return inert.read(path)
     except PoseTrackError:

@@ -90,9 +90,9 @@ class _Unpickler(pickle.Unpickler):
         self.names: dict[str, Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
+        module = "builtins" if module == "__builtin__" else module  # as Python 2 calls it
         full = f"{module}.{name}"
-        attack = name in _ATTACK_BUILTINS if module in ("builtins", "__builtin__") else False
-        if attack or module.partition(".")[0] in _ATTACK_MODULES:
+        if (module == "builtins" and name in _ATTACK_BUILTINS) or module.partition(".")[0] in _ATTACK_MODULES:
             raise PoseTrackError(
                 f"{self.path}: the file asks to call {full} when it is opened, which weights never need: "
                 "refused, nothing was run; get the file from a source you trust"
@@ -110,7 +110,8 @@ class _Unpickler(pickle.Unpickler):
         return type(full, (Record,), {})
 
     def foreign(self) -> list[str]:
-        return sorted(n for n in self.names if n != "collections.OrderedDict" and not n.startswith("torch."))
+        usual = ("builtins.", "collections.", "torch.")
+        return sorted(name for name in self.names if not name.startswith(usual))
 
     def persistent_load(self, reference: Any) -> Tensor:
         kind, storage_type, key, _, count = reference[:5]
@@ -172,6 +173,7 @@ def _read_legacy(file: IO[bytes], path: Path) -> tuple[Any, list[str]]:
     for key in _Unpickler(file, path, none).load():
         (count,) = struct.unpack("<q", file.read(8))
         into = storages[str(key)]
-        data = file.read(count * into.itemsize)
-        into.copy_(torch.frombuffer(bytearray(data), dtype=into.dtype)[: len(into)])
+        if count:  # frombuffer takes no empty buffer
+            data = bytearray(file.read(count * into.itemsize))
+            into.copy_(torch.frombuffer(data, dtype=into.dtype)[: len(into)])
     return tree, unpickler.foreign()

@@ -43,9 +43,9 @@ class MismatchError(PoseTrackError):
 def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str = "the weights") -> None:
     """Give the network these weights, converted to its precision. Refuses anything that does not fit exactly.
 
-    A network made under `torch.device("meta")` takes the tensors as its own, which saves drawing and
-    copying. The step counters of batch normalisation (num_batches_tracked) may be missing, as they are
-    in files from before torch 0.4.1: inference does not use them.
+    A network made by `models.create(..., empty=True)` takes the tensors as its own, without a copy. The
+    step counters of batch normalisation (num_batches_tracked) may be missing, as they are in files from
+    before torch 0.4.1: inference does not use them.
 
     Args:
         source: the file or name, for the message.
