@@ -24,6 +24,8 @@ SHIFT = 8  # thumbnail pixels: the scene may move by a quarter of the picture be
 BLANK = 4.0  # gray levels: a thumbnail with less contrast (black, white, fog) shows no scene
 FLASH = 0.3  # of the picture burnt out that was not so before: a flash hides the scene
 FLASH_FRAMES = 2  # a flash is over after so many frames; what stays white is a bright scene
+STILL = 12  # gray levels: a thumbnail pixel that changed by less shows the same as before
+STAYED = 0.6  # of the picture as it was: something moves before a background that stays, which is no cut
 THRESHOLD = 0.73  # a scene less like the one before is another one; real motion stays above, real cuts below
 
 
@@ -38,6 +40,7 @@ class CutDetector:
         """Forget the frame before: a new video begins."""
         self._shape: tuple[int, ...] | None = None
         self._scene: Thumbnail | None = None  # None as long as every frame was blank
+        self._small: Thumbnail | None = None  # the same frame, not evened out
         self._burnt = 0.0  # share of the scene that is burnt out
         self._flashes = 0  # frames since the scene was last seen
 
@@ -58,13 +61,15 @@ class CutDetector:
         if blank or flash:
             self._flashes += flash
             return False
-        before = self._scene
+        before, small_before = self._scene, self._small
         scene = self._remember(small, burnt, blank)
-        return before is None or likeness(before, scene) < self._threshold
+        if before is None or small_before is None:
+            return True
+        return likeness(before, scene) < self._threshold and stayed(small_before, small) < STAYED
 
     def _remember(self, small: Thumbnail, burnt: float, blank: bool) -> Thumbnail:
         scene = _even_out(small)
-        self._scene = None if blank else scene
+        self._scene, self._small = (None, None) if blank else (scene, small)
         self._burnt, self._flashes = burnt, 0
         return scene
 
@@ -74,6 +79,11 @@ def likeness(a: Thumbnail, b: Thumbnail) -> float:
     content = max(_best_match(a, b), _best_match(b, a))
     colours = float(np.minimum(_colours(a), _colours(b)).sum())
     return (2 * content + colours) / 3
+
+
+def stayed(a: Thumbnail, b: Thumbnail) -> float:
+    """Share of the pixels that hardly changed."""
+    return float((np.abs(a.astype(np.int16) - b).max(axis=2) < STILL).mean())
 
 
 def _shrink(image: Image) -> Thumbnail:

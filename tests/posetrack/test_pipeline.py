@@ -33,8 +33,8 @@ class ColourNetwork(nn.Module):
 
 
 def places(index: int) -> np.ndarray:
-    """Hips of the people at frame `index`: one walks right, one left, they pass each other; (P, 2)."""
-    return np.array([[40 + 8 * index, 60], [280 - 8 * index, 90]], np.float32)
+    """Hips of the people at frame `index`: one walks right, one left; (P, 2)."""
+    return np.array([[40 + 4 * index, 60], [280 - 4 * index, 90]], np.float32)
 
 
 def picture(index: int) -> Frame:
