@@ -65,8 +65,9 @@ def assign(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Which cells answer for which box.
 
-    The `top` best cells inside every box by prior x (score^0.5 x IoU^4)^ripeness; a cell that several boxes
-    want goes to the best. The target of a box's best cell is the soft score, lowered where the IoU is low.
+    The `top` best cells inside every box (and their equals) by prior x (score^0.5 x IoU^4)^ripeness; a cell
+    that several boxes want goes to the best. The target of a box's best cell is the soft score, lowered where
+    the IoU is low.
 
     Returns:
         target scores (B, A); owner (B, A), index into `wanted` or -1; ignored (B, A), cells of soft 0 boxes.

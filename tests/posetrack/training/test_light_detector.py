@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from posetrack.datasets.boxes import Picture
+from posetrack.datasets.scenes import Scenes
+from posetrack.detectors.light import LightDetector
+from posetrack.errors import PoseTrackError
+from posetrack.training import light_detector
+from posetrack.training.light_detector import Recipe, Run, export, train
+
+
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch) -> Scenes:
+    monkeypatch.setattr(light_detector, "SHAPES", ((96, 64), (64, 96)))
+    random = np.random.default_rng(0)
+    image = random.integers(0, 90, (120, 160, 3), np.uint8)
+    image[20:110, 60:100] += 150
+    person = Picture("person", image, np.array([[60, 20, 100, 110]], np.float32), np.ones(1, np.float32))
+    place = Picture("place", image[:, :50].copy(), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    return Scenes([person], [place], seed=0)
+
+
+def test_the_loss_falls(scenes: Scenes) -> None:
+    run = Run(Recipe(pictures=400, batch=4, warmup=3))
+    batch = [scenes.draw(96, 64) for _ in range(4)]
+    losses = [run.learn(batch) for _ in range(15)]
+    assert np.mean([score for score, _, _ in losses[-3:]]) < 0.6 * losses[0][0]
+    assert np.mean([box for _, box, _ in losses[-3:]]) < 0.8 * losses[0][1]
+
+
+def test_a_killed_run_goes_on_and_its_export_detects(scenes: Scenes, tmp_path: Path) -> None:
+    log: list[str] = []
+    train(Recipe(pictures=8, batch=4), scenes, tmp_path, log.append)
+    (tmp_path / "last.part").write_bytes(b"half a checkpoint")  # what a kill while saving leaves
+    path = train(Recipe(pictures=16, batch=4), scenes, tmp_path, log.append)
+    assert log == ["resumed at 8 pictures"]
+    state = torch.load(path, weights_only=True)
+    assert (state["step"], state["pictures"]) == (4, 16)
+    export(path, tmp_path / "light.safetensors", score_threshold=0.35, long_side=96)
+    detector = LightDetector(tmp_path / "light.safetensors")
+    assert (detector.score_threshold, detector.long_side) == (0.35, 96)
+
+
+def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
+    run = Run(Recipe(pictures=16000, batch=16, rate=1e-3, warmup=100))
+    rates = {}
+    for step in (0, 99, 500, 1000):
+        run.step = step
+        rates[step] = run.rate()
+    assert rates[0] == pytest.approx(1e-5, rel=0.01)
+    assert rates[99] == pytest.approx(1e-3, rel=0.03)
+    assert rates[500] == pytest.approx(1e-3 * (0.01 + 0.99 / 2), rel=0.01)
+    assert rates[1000] == pytest.approx(1e-5, rel=0.01)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(minutes=1, pictures=1)])
+def test_one_budget(recipe: Recipe, scenes: Scenes, tmp_path: Path) -> None:
+    with pytest.raises(PoseTrackError, match="either minutes or pictures"):
+        train(recipe, scenes, tmp_path)
