@@ -9,9 +9,6 @@ that is read and written again holds the same values. `formats.py` converts betw
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -21,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import from_json
 
 from posetrack.errors import PoseTrackError
+from posetrack.results.files import replacing
 
 
 @dataclass(frozen=True)
@@ -169,21 +167,6 @@ def write_annotations(file: Annotations, path: str | Path) -> None:
     """Write a file whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(file.model_dump_json(exclude_unset=True))
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise PoseTrackError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _is_2017(raw: bytes) -> bool:

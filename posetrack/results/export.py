@@ -1,4 +1,4 @@
-"""What `posetrack export --to` offers: format name -> function (tracks, path, *, skeleton, source)."""
+"""What `posetrack export --to` offers: format name -> function (tracks, path, *, skeleton, source, joint_score)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from posetrack.types import Tracks
 
 
 class Export(Protocol):
-    """Writes a whole video; the file is there complete or not at all."""
+    """Writes a whole video; the file is there complete or not at all. Joints below the score are left out."""
 
     def __call__(
-        self, tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton, source: str = ...
+        self,
+        tracks: Iterable[Tracks],
+        path: str | Path,
+        *,
+        skeleton: Skeleton,
+        source: str = ...,
+        joint_score: float = ...,
     ) -> None: ...
 
 

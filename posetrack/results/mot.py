@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from posetrack.results.annotations import replacing
+from posetrack.results.files import replacing
 from posetrack.results.numbers import decimals, sized_boxes
 from posetrack.skeletons import COCO17, Skeleton
 from posetrack.types import Tracks
 
 
 def export_mot(
-    tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton = COCO17, source: str = ""
+    tracks: Iterable[Tracks],
+    path: str | Path,
+    *,
+    skeleton: Skeleton = COCO17,
+    source: str = "",
+    joint_score: float = 0.0,
 ) -> None:
     """Write the boxes of tracks. Joints, skeleton and source have no place in the format."""
     with replacing(path) as temporary, temporary.open("w") as stream:

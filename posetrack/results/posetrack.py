@@ -18,10 +18,10 @@ from posetrack.results.annotations import (
     Annotations18,
     BrokenFile,
     read_annotations,
-    replacing,
     write_annotations,
 )
 from posetrack.results.check import MAX_TRACK_ID, faults
+from posetrack.results.files import replacing
 from posetrack.results.formats import body_box, category, image_id, to_2017, to_2018
 from posetrack.results.numbers import decimals
 from posetrack.skeletons import POSETRACK18, SKELETONS, Skeleton, convert

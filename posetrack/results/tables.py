@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from posetrack.results.annotations import replacing
+from posetrack.results.files import replacing
 from posetrack.results.numbers import decimals
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks
@@ -29,11 +29,11 @@ def columns(skeleton: Skeleton) -> list[str]:
     return [*_PERSON, *(f"{joint}_{part}" for joint in skeleton.keypoints for part in ("x", "y", "score"))]
 
 
-def rows(tracks: Iterable[Tracks]) -> Iterator[list[Any]]:
-    """The rows of the table; None is an empty cell."""
+def rows(tracks: Iterable[Tracks], joint_score: float = 0.0) -> Iterator[list[Any]]:
+    """The rows of the table; None is an empty cell. Joints below the score have no position."""
     for t in tracks:
         scores = t.poses.keypoint_scores
-        there = scores > 0
+        there = (scores > 0) & (scores >= joint_score)
         triples = np.concatenate([t.poses.keypoints, np.where(there, scores, 0)[..., None]], axis=2)
         joints = decimals(triples).reshape(len(t), -1, 3).astype(object)
         joints[..., :2][~there] = None
@@ -43,18 +43,30 @@ def rows(tracks: Iterable[Tracks]) -> Iterator[list[Any]]:
             yield [*person, *joints[n].ravel().tolist()]
 
 
-def export_csv(tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton, source: str = "") -> None:
+def export_csv(
+    tracks: Iterable[Tracks],
+    path: str | Path,
+    *,
+    skeleton: Skeleton,
+    source: str = "",
+    joint_score: float = 0.0,
+) -> None:
     """Write the table as CSV: a header line, commas, empty cells where there is no joint."""
     with replacing(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns(skeleton))
-        for row in rows(tracks):
+        for row in rows(tracks, joint_score):
             row[4] = int(row[4])
             writer.writerow(row)
 
 
 def export_parquet(
-    tracks: Iterable[Tracks], path: str | Path, *, skeleton: Skeleton, source: str = ""
+    tracks: Iterable[Tracks],
+    path: str | Path,
+    *,
+    skeleton: Skeleton,
+    source: str = "",
+    joint_score: float = 0.0,
 ) -> None:
     """Write the table as Parquet, in pieces, so that memory stays flat; metadata: skeleton and source."""
     import pyarrow as pa
@@ -70,7 +82,7 @@ def export_parquet(
     schema = pa.schema([(name, kinds.get(name, pa.float32())) for name in columns(skeleton)], metadata=about)
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         waiting: list[list[Any]] = []
-        for row in rows(tracks):
+        for row in rows(tracks, joint_score):
             waiting.append(row)
             if len(waiting) == _ROWS_AT_ONCE:
                 writer.write_table(_table(pa, waiting, schema))

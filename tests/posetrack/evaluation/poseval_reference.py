@@ -137,41 +137,47 @@ def _area(recall: list[float], precision: list[float]) -> float:
     return float(sum((r[i] - r[i - 1]) * p[i] for i in range(1, len(r)) if r[i] != r[i - 1]))
 
 
-def tracking(videos: Sequence[list[Frame]], *, strict: bool = False) -> dict[str, np.ndarray]:
-    """mota, motp (as printed today), motp_true, pre, rec, idf1 and the sums: 15 joints and the total.
+def accumulate(video: list[Frame], *, strict: bool = False) -> list[motmetrics.MOTAccumulator]:
+    """An accumulator for each joint. strict: the last frame counts, empty frames are taken as they are."""
+    accumulators = [motmetrics.MOTAccumulator(auto_id=True) for _ in range(J)]
+    for annotated, predicted in video if strict else video[:-1]:
+        distance = _distances(annotated, predicted)
+        for j, accumulator in enumerate(accumulators):
+            gs = [g for g, pose in enumerate(annotated) if j in pose["joints"]]
+            ps = [p for p, pose in enumerate(predicted) if j in pose["joints"]]
+            if not strict and not (annotated and predicted):
+                accumulator.update([0], [0], [[np.nan]])
+                continue
+            table = distance[np.ix_(ps, gs, [j])][:, :, 0].T
+            table = np.where(table <= 0.5, table, np.nan)
+            gt_ids, ids = (
+                [poses[i]["id"] for i in which] for poses, which in ((annotated, gs), (predicted, ps))
+            )
+            accumulator.update(gt_ids, ids, table)
+    return accumulators
 
-    strict: the last frame counts, and frames without poses on one side are counted as they are.
-    """
-    names = ("num_misses", "num_switches", "num_false_positives", "num_objects", "num_detections")
-    sums = {name: np.zeros(J) for name in (*names, "rows", "matched", "idtp", "num_predictions")}
+
+def tracking(videos: Sequence[list[Frame]], *, strict: bool = False) -> dict[str, np.ndarray]:
+    """mota, motp (as printed today), motp_true, pre, rec, idf1: 15 joints and the total."""
+    names = (
+        "num_misses", "num_switches", "num_false_positives", "num_objects", "num_detections",
+        "num_predictions", "idtp",
+    )  # fmt: skip
+    sums = {name: np.zeros(J) for name in (*names, "rows", "matched")}
     host = motmetrics.metrics.create()
     for video in videos:
-        accumulators = [motmetrics.MOTAccumulator(auto_id=True) for _ in range(J)]
-        for annotated, predicted in video if strict else video[:-1]:
-            distance = _distances(annotated, predicted)
-            for j, accumulator in enumerate(accumulators):
-                gs = [g for g, pose in enumerate(annotated) if j in pose["joints"]]
-                ps = [p for p, pose in enumerate(predicted) if j in pose["joints"]]
-                if not strict and not (annotated and predicted):
-                    accumulator.update([0], [0], [[np.nan]])
-                    continue
-                table = distance[np.ix_(ps, gs, [j])][:, :, 0].T
-                table = np.where(table <= 0.5, table, np.nan)
-                accumulator.update([annotated[g]["id"] for g in gs], [predicted[p]["id"] for p in ps], table)
-        for j, accumulator in enumerate(accumulators):
+        for j, accumulator in enumerate(accumulate(video, strict=strict)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                counts = host.compute(
-                    accumulator, metrics=[*names, "idtp", "num_predictions"], return_dataframe=False
-                )
-            for name in (*names, "idtp", "num_predictions"):
+                counts = host.compute(accumulator, metrics=list(names), return_dataframe=False)
+            for name in names:
                 sums[name][j] += np.nan_to_num(counts[name])
             events = accumulator.events
             sums["rows"][j] += np.nansum(events["D"])
             sums["matched"][j] += np.nansum(events["D"][events["Type"].isin(["MATCH", "SWITCH"])])
     with np.errstate(divide="ignore", invalid="ignore"):
-        objects, found = sums["num_objects"], sums["num_detections"]
-        objects = np.where(objects > 0, objects, np.nan)
+        found = sums["num_detections"]
+        objects = np.where(sums["num_objects"] > 0, sums["num_objects"], np.nan)
         errors = sums["num_misses"] + sums["num_switches"] + sums["num_false_positives"]
         kept = found + sums["num_false_positives"]
         result = {
@@ -182,9 +188,7 @@ def tracking(videos: Sequence[list[Frame]], *, strict: bool = False) -> dict[str
             "rec": 100 * found / objects,
             "idf1": 200 * sums["idtp"] / (objects + sums["num_predictions"]),
         }
-    return {name: _with_total(values) for name, values in result.items()} | {
-        name: sums[name] for name in ("num_misses", "num_switches", "num_false_positives", "num_objects")
-    }
+    return {name: _with_total(values) for name, values in result.items()}
 
 
 def _with_total(values: np.ndarray) -> np.ndarray:
