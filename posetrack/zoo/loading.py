@@ -31,12 +31,10 @@ class MismatchError(PoseTrackError):
     ) -> None:
         self.missing, self.unexpected, self.misshapen = tuple(missing), tuple(unexpected), tuple(misshapen)
         shapes = [f"{k} {list(state[k].shape)} instead of {list(model[k].shape)}" for k in misshapen]
-        parts = [
-            _some(shapes, "of another shape"),
-            _some(missing, "missing"),
-            _some(unexpected, "unexpected"),
-        ]
-        differences = "; ".join(part for part in parts if part)
+        # Of another network every key differs; a few examples do.
+        limit = 10 if describe(state) == describe(model) else 3
+        kinds = {"of another shape": shapes, "missing": missing, "unexpected": unexpected}
+        differences = "; ".join(_some(keys, what, limit) for what, keys in kinds.items() if keys)
         super().__init__(f"{source}: {_hint(model, state)}. Keys {differences}")
 
 
@@ -129,10 +127,8 @@ def _hint(model: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     return hint
 
 
-def _some(items: Sequence[str], what: str, limit: int = 10) -> str:
-    """'12 missing (a, b, … and 2 more)'."""
-    if not items:
-        return ""
+def _some(items: Sequence[str], what: str, limit: int) -> str:
+    """'missing: 12 (a, b, c, and 9 more)'."""
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
     return f"{what}: {len(items)} ({', '.join(items[:limit])}{more})"
 

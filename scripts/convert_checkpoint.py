@@ -1,0 +1,60 @@
+"""Any checkpoint that the zoo reads, as a safetensors file under the official key names.
+
+    python scripts/convert_checkpoint.py hrnet_w48_posetrack18_384x288-5fd6d3ff_20211130.pth w48.safetensors
+    python scripts/convert_checkpoint.py last.ckpt light.safetensors --half --metadata licence=Apache-2.0
+
+Safetensors files open at once, cannot run code, and say in their metadata where they come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from posetrack.errors import PoseTrackError
+from posetrack.zoo import read_checkpoint
+from posetrack.zoo.loading import describe
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--half", action="store_true", help="store weights as float16")
+    parser.add_argument("--metadata", nargs="*", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    try:
+        print(convert(options.source, options.target, options.half, options.metadata))
+    except PoseTrackError as error:
+        sys.exit(f"error: {error}")
+
+
+def convert(source: Path, target: Path, half: bool, metadata: list[str]) -> str:
+    """Write `target` and say in a line what it holds."""
+    notes = dict(entry.partition("=")[::2] for entry in metadata)
+    state = read_checkpoint(source)
+    what = describe(state)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {key: _stored(tensor, half) for key, tensor in state.items()},
+        target,
+        metadata={"network": what, "source": source.name, **notes},
+    )
+    return f"{target}: {what}, {len(state)} tensors, {target.stat().st_size / 1e6:.1f} MB"
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    """Apart from other tensors' memory, as the format wants it."""
+    narrow = half and tensor.is_floating_point()
+    return tensor.to(torch.float16 if narrow else tensor.dtype, copy=True).contiguous()
+
+
+if __name__ == "__main__":
+    main()
