@@ -214,6 +214,8 @@ def _frame_of(content: Any, location: tuple[int | str, ...]) -> str:
             return frame_label(index, content["annolist"][index]["image"][0]["name"])
         if location[0] == "images":
             index = int(location[1])
+        elif location[0] != "annotations":
+            return ""
         else:
             wanted = content["annotations"][location[1]]["image_id"]
             index = next(i for i, image in enumerate(content["images"]) if image["id"] == wanted)

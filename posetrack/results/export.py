@@ -1,4 +1,4 @@
-"""What `posetrack export --to` offers: format name -> function (tracks, path, *, skeleton, source, joint_score)."""
+"""What `posetrack export --to` offers: functions (tracks, path, *, skeleton, source, joint_score) by name."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _person(rect: dict[str, Any], names: list[str], image: int, number: int) -> 
     if "score" in rect:
         person["score"] = rect.pop("score")[0]
     box = body_box(keypoints)
-    if box:
+    if box and "id" not in rect:  # one with an id comes from 2018 and has its box, or none
         person["bbox"] = box
     return person | rect
 

@@ -35,7 +35,7 @@ def rows(tracks: Iterable[Tracks], joint_score: float = 0.0) -> Iterator[list[An
         scores = t.poses.keypoint_scores
         there = (scores > 0) & (scores >= joint_score)
         triples = np.concatenate([t.poses.keypoints, np.where(there, scores, 0)[..., None]], axis=2)
-        joints = decimals(triples).reshape(len(t), -1, 3).astype(object)
+        joints = decimals(triples).reshape(triples.shape).astype(object)
         joints[..., :2][~there] = None
         numbers = decimals(np.column_stack([t.poses.scores, t.poses.boxes])).reshape(len(t), 5).tolist()
         for n, (score, *box) in enumerate(numbers):
