@@ -36,9 +36,13 @@ class Stage:
     """A stretch of the run at one input size. Small inputs first: most can be learned there, at less cost."""
 
     until: float  # share of the run at which the stage ends
-    width: int  # of the input, pixels
+    width: int  # of the input, pixels; a multiple of 32, as HRNet halves it five times
     height: int
     sigma: float  # of the targets, heatmap pixels
+
+    def __post_init__(self) -> None:
+        if self.width % 32 or self.height % 32:
+            raise ValueError(f"an input of {self.width}x{self.height} is not a multiple of 32")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -48,7 +52,7 @@ class Stage:
 @dataclass(frozen=True)
 class Recipe:
     network: HRNetConfig = LIGHT
-    stages: tuple[Stage, ...] = (Stage(0.7, 96, 128, 1.0), Stage(1.0, 144, 192, 1.5))
+    stages: tuple[Stage, ...] = (Stage(0.7, 96, 128, 1.0), Stage(1.0, 128, 192, 1.5))
     sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=32))
     learning_rate: float = 2e-3  # the peak, after the warm-up
     warm_up: int = 10_000  # pictures

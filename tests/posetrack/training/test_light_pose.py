@@ -118,7 +118,12 @@ def test_the_schedule():
     assert recipe.rate(0.0, 0) == pytest.approx(2.0 * 32 / 1000)
     assert recipe.rate(0.5, 5000) == pytest.approx(1.0)  # half way down the cosine
     assert recipe.rate(1.0, 9000) == pytest.approx(0.0)
-    assert [recipe.stage(p).width for p in (0.0, 0.69, 0.7, 1.0)] == [96, 96, 144, 144]
+    assert [recipe.stage(p).width for p in (0.0, 0.69, 0.7, 1.0)] == [96, 96, 128, 128]
+
+
+def test_an_input_that_hrnet_cannot_halve_five_times():
+    with pytest.raises(ValueError, match="144x192 is not a multiple of 32"):
+        Stage(1.0, 144, 192, 1.5)
 
 
 def test_pictures_depend_on_their_number_alone():
