@@ -40,7 +40,7 @@ def convert(source: Path, target: Path, half: bool, metadata: list[str]) -> str:
     """Write `target` and say in a line what it holds."""
     notes = dict(entry.partition("=")[::2] for entry in metadata)
     state = read_checkpoint(source)
-    what = describe(state)
+    what = describe(state) or "a network of another project"
     target.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {key: _stored(tensor, half) for key, tensor in state.items()},

@@ -16,6 +16,8 @@ TRUNK = frozenset(
      "transition1", "stage2", "transition2", "stage3", "transition3", "stage4")
 )  # fmt: skip
 
+_COUNTER = ".num_batches_tracked"
+
 
 class MismatchError(PoseTrackError):
     """Weights that do not fit the network, with all differences."""
@@ -42,8 +44,8 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str = "the 
     """Give the network these weights, converted to its precision. Refuses anything that does not fit exactly.
 
     A network made by `models.create(..., empty=True)` takes the tensors as its own, without a copy. The
-    step counters of batch normalisation (num_batches_tracked) may be missing, as they are in files from
-    before torch 0.4.1: inference does not use them.
+    step counters of batch normalisation (num_batches_tracked) may be missing, as in files from before
+    torch 0.4.1, or left over, as in torchvision's frozen detectors: inference does not use them.
 
     Args:
         source: the file or name, for the message.
@@ -52,9 +54,8 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str = "the 
         MismatchError: naming the missing, unexpected and wrongly shaped keys.
     """
     own = model.state_dict()
-    counters = {key for key in own if key.endswith(".num_batches_tracked")}
-    missing = [key for key in own if key not in state and key not in counters]
-    unexpected = [key for key in state if key not in own]
+    missing = [key for key in own if key not in state and not key.endswith(_COUNTER)]
+    unexpected = [key for key in state if key not in own and not key.endswith(_COUNTER)]
     misshapen = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or unexpected or misshapen:
         raise MismatchError(source, own, state, missing, unexpected, misshapen)
@@ -85,7 +86,7 @@ def init_from_imagenet(
 
 
 def describe(state: Mapping[str, Tensor]) -> str:
-    """What network these weights are of, for messages: 'hrnet_w32 with 17 keypoints'."""
+    """What network these weights are of, for messages: 'hrnet_w32 with 17 keypoints'; '' if none of ours."""
     head = state.get("final_layer.weight")
     keypoints = f" with {len(head)} keypoints" if head is not None else ""
     if "transition1.0.0.weight" in state:
@@ -95,7 +96,7 @@ def describe(state: Mapping[str, Tensor]) -> str:
         return f"simple_baseline_r{depth}{keypoints}"
     if depth and "fc.weight" in state:
         return f"the ImageNet classifier ResNet-{depth}"
-    return "another network"
+    return ""
 
 
 def _describe_hrnet(state: Mapping[str, Tensor]) -> str:
@@ -120,8 +121,8 @@ def _count(state: Mapping[str, Tensor], pattern: str) -> int:
 def _hint(model: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     found, wanted = describe(state), describe(model)
     if found == wanted:
-        return f"does not fit {wanted}"
-    hint = f"this looks like {found}, but {wanted} is asked for"
+        return f"does not fit {wanted or 'the network'}"
+    hint = f"this looks like {found or 'another network'}, but {wanted or 'another one'} is asked for"
     if "classifier" in found and "classifier" not in wanted:
         hint += " (a classifier can only initialise training)"
     return hint

@@ -65,6 +65,25 @@ def test_an_empty_network_computes_what_a_drawn_one_does() -> None:
     assert empty.stage2[0].branches[0][0].bn1.num_batches_tracked == 0
 
 
+def test_counters_that_the_network_does_not_have_are_passed_over() -> None:
+    """Torchvision's detectors freeze batch normalisation, their files still count its steps."""
+    load_into(
+        nn.Linear(1, 1),
+        {"weight": torch.ones(1, 1), "bias": torch.ones(1), "bn1.num_batches_tracked": torch.ones(())},
+    )
+
+
+def test_networks_that_are_not_ours() -> None:
+    with pytest.raises(
+        PoseTrackError, match=r"^det\.pth: does not fit the network\. Keys missing: 1 \(bias\)$"
+    ):
+        load_into(nn.Linear(1, 1), {"weight": torch.ones(1, 1)}, "det.pth")
+    with pytest.raises(
+        PoseTrackError, match="looks like hrnet_light with 17 keypoints, but another one is asked"
+    ):
+        load_into(nn.Linear(1, 1), empty_state("hrnet_light"))
+
+
 def without(key: str) -> Callable[[State], State]:
     return lambda state: {k: t for k, t in state.items() if k != key}
 
