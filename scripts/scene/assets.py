@@ -1,4 +1,4 @@
-"""MakeHuman files as arrays: meshes (.obj), shape targets, clothes bindings (.mhclo), the rig and its weights.
+"""MakeHuman files as arrays: meshes (.obj), shape targets, clothes bindings (.mhclo), rig and weights.
 
 Coordinates are MakeHuman's: decimetres, y up, the body looks along +z, its left is +x.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def read_obj(path: Path) -> Mesh:
             group = groups.setdefault(words[1], [])
         elif words[0] == "f":
             corners = [int(w.split("/")[0]) - 1 for w in words[1:]]
-            for second, third in zip(corners[1:-1], corners[2:], strict=True):
+            for second, third in pairwise(corners[1:]):
                 group.append(len(triangles))
                 triangles.append((corners[0], second, third))
     numbers = {name: np.array(members, np.int64) for name, members in groups.items() if members}
@@ -61,7 +62,7 @@ def read_target(path: Path, vertices: int) -> Floats:
 
 @dataclass(frozen=True)
 class Binding:
-    """How a garment hangs on the base mesh: a mix of three base vertices and an offset, per garment vertex."""
+    """How a garment hangs on the base mesh: each vertex mixes three base vertices and adds an offset."""
 
     corners: Ints  # (V, 3) base vertices
     weights: Floats  # (V, 3), they sum to 1
@@ -72,13 +73,14 @@ class Binding:
     def fit(self, base: Floats) -> Floats:
         """The garment's vertices (V, 3) on a base mesh of any shape."""
         size = [
-            abs(base[a, axis] - base[b, axis]) / reference for axis, (a, b, reference) in enumerate(self.scales)
+            abs(base[a, axis] - base[b, axis]) / reference
+            for axis, (a, b, reference) in enumerate(self.scales)
         ]
-        return self.mix(base) + self.offsets * np.array(size)
+        return np.asarray(self.mix(base) + self.offsets * np.array(size))
 
     def mix(self, values: Floats) -> Floats:
         """Values of the base vertices (B, C), carried over to the garment's (V, C)."""
-        return np.einsum("vk,vkc->vc", self.weights, values[self.corners])
+        return np.asarray(np.einsum("vk,vkc->vc", self.weights, values[self.corners]))
 
 
 def read_binding(path: Path) -> Binding:

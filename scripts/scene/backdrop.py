@@ -6,6 +6,8 @@ The camera only turns, so the square is drawn once, wider than the picture, and 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,19 +30,28 @@ class Layers:
     direct: Array  # (H, W, 3) from the sun
     ground: Array  # (H, W) 1 where people may cast shadows
 
+    def reduced(self, factor: int) -> Layers:
+        """Means over factor x factor samples."""
+        height, width = self.ground.shape
+        size = (width // factor, height // factor)
+        layers = (self.ambient, self.direct, self.ground)
+        return Layers(*(_pixels(cv2.resize(layer, size, interpolation=cv2.INTER_AREA)) for layer in layers))
+
     def seen_by(self, wide: Camera, camera: Camera) -> Layers:
         """The layers of a wide picture from a camera at the same place that looks elsewhere."""
         width, height = camera.size
         corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64)
         source = wide.project(np.array(camera.position) + camera.rays(corners))[:, :2]
         warp = cv2.getPerspectiveTransform(corners.astype(np.float32), source.astype(np.float32))
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        layers = (self.ambient, self.direct, self.ground)
         return Layers(
-            *(
-                cv2.warpPerspective(layer, warp, camera.size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-                for layer in (self.ambient, self.direct, self.ground)
-            )
+            *(_pixels(cv2.warpPerspective(layer, warp, camera.size, flags=flags)) for layer in layers)
         )
+
+
+def _pixels(picture: NDArray[Any]) -> Array:
+    return np.asarray(picture, np.float32)
 
 
 def draw_square(camera: Camera) -> Layers:
@@ -65,7 +76,9 @@ def draw_square(camera: Camera) -> Layers:
     shadows = _tree_shadows(floor)
     ambient[on_ground] = albedo * SKY * sky[:, None]
     direct[on_ground] = albedo * SUN * (TO_SUN[1] * shadows)[:, None]
-    layers = _furnish(Layers(ambient.astype(np.float32), direct.astype(np.float32), on_ground.astype(np.float32)), camera)
+    layers = _furnish(
+        Layers(ambient.astype(np.float32), direct.astype(np.float32), on_ground.astype(np.float32)), camera
+    )
     return _out_of_focus(layers, floor[:, 2], on_ground)
 
 
@@ -84,12 +97,12 @@ def _out_of_focus(layers: Layers, floor_z: NDArray[np.floating], on_ground: NDAr
 def _sky(rays: NDArray[np.floating]) -> Array:
     flat = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
     up = flat[..., 1].clip(0.0, 1)
-    high, low = np.float32([0.26, 0.50, 1.05]), np.float32([0.95, 1.12, 1.30])
+    high, low = np.array([0.26, 0.50, 1.05], np.float32), np.array([0.95, 1.12, 1.30], np.float32)
     colour = low + (high - low) * ((up / 0.5).clip(0, 1) ** 0.6)[..., None]
     drift = up + 0.12
     clouds = NOISE(flat[..., 0] / drift * 0.10, flat[..., 2] / drift * 0.10 + 0.3)
     cover = (0.55 * clouds + 0.1).clip(0, 1)[..., None] * np.minimum(up * 9, 1)[..., None]
-    return (colour + (np.float32([1.55, 1.55, 1.55]) - colour) * cover).astype(np.float32)
+    return np.asarray(colour + (1.55 - colour) * cover, np.float32)
 
 
 def _floor(points: NDArray[np.floating], footprint: NDArray[np.floating]) -> tuple[Array, Array]:
@@ -106,7 +119,7 @@ def _floor(points: NDArray[np.floating], footprint: NDArray[np.floating]) -> tup
     value = 1 + 0.075 * tone + 0.06 * grime + 0.045 * grit
     albedo = linear((0.57, 0.545, 0.51)) * value[:, None]
     band = (row % 8 == 3) | (column % 6 == 2)
-    albedo[band] *= np.float32([0.80, 0.78, 0.77])
+    albedo[band] *= np.array([0.80, 0.78, 0.77], np.float32)
     albedo *= (1 - 0.50 * gap)[:, None]
     road = (z < KERB) & (z > FAR_KERB)
     albedo[road] = linear((0.36, 0.365, 0.375)) * (1 + 0.06 * grime + 0.06 * grit)[road, None]
@@ -125,7 +138,7 @@ def _line(
 ) -> NDArray[np.floating]:
     """How much of a sample a thin line covers."""
     reach = np.maximum(half, footprint / 2)
-    return (1 - (np.abs(place - centre) - half).clip(0) / reach).clip(0) * half / reach
+    return np.asarray((1 - (np.abs(place - centre) - half).clip(0) / reach).clip(0) * half / reach)
 
 
 TREES = ((-6.4, -16.6, 5.6), (7.9, -17.4, 6.3), (-15.0, -18.5, 6.0), (15.5, -16.5, 5.5))  # x, z, height
@@ -160,8 +173,17 @@ def _furnish(layers: Layers, camera: Camera) -> Layers:
                 draw_post(layers, camera, foot, extent, 0.07, linear((0.16, 0.18, 0.20)))
             case _:
                 draw_post(layers, camera, foot, extent, 0.05, linear((0.13, 0.20, 0.17)))
-                draw_post(layers, camera, foot + [0, extent, 0], 0.42, 0.15, linear((0.72, 0.72, 0.66)))
-                draw_post(layers, camera, foot + [0, extent + 0.42, 0], 0.08, 0.2, linear((0.13, 0.20, 0.17)))
+                draw_post(
+                    layers, camera, foot + np.array([0, extent, 0]), 0.42, 0.15, linear((0.72, 0.72, 0.66))
+                )
+                draw_post(
+                    layers,
+                    camera,
+                    foot + np.array([0, extent + 0.42, 0]),
+                    0.08,
+                    0.2,
+                    linear((0.13, 0.20, 0.17)),
+                )
     return layers
 
 
@@ -170,15 +192,14 @@ def draw_post(
 ) -> None:
     """An upright cylinder, shaded around."""
     steps = np.linspace(-1, 1, 13)
-    for left, right in zip(steps[:-1], steps[1:], strict=True):
+    for left, right in pairwise(steps):
         side = np.array([left, right, right, left])[:, None] * [radius, 0, 0]
         corners = foot + side + np.array([0, 0, height, height])[:, None] * [0, 1, 0]
         polygon = np.rint(camera.project(corners)[:, :2] * 16).astype(np.int32)
         middle = (left + right) / 2
         normal = np.array([middle, 0, np.sqrt(1 - middle**2)])
-        for layer, light in (
-            (layers.ambient, 0.6 * SKY + 0.3 * BOUNCE), (layers.direct, SUN * max(0.0, float(normal @ TO_SUN)))
-        ):  # fmt: skip
+        sunny = SUN * max(0.0, float(normal @ TO_SUN))
+        for layer, light in ((layers.ambient, 0.6 * SKY + 0.3 * BOUNCE), (layers.direct, sunny)):
             colour = [float(c) for c in albedo * light]
             cv2.fillConvexPoly(layer, polygon, colour, cv2.LINE_8, 4)
         cv2.fillConvexPoly(layers.ground, polygon, 0.0, cv2.LINE_8, 4)

@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scene.assets import Floats, Ints, Mesh, Rig, read_binding, read_obj, read_rig, read_target
-from scene.motion import Clip, Walk, between
+from scene.motion import Clip, Walk, between, turn
 
 METRE = 0.1  # MakeHuman works in decimetres
 PARTS = ("skin", "upper", "lower", "shoe", "sock", "hair", "eye")
@@ -55,7 +54,8 @@ class Library:
 
     def joint(self, shape: Floats, name: str) -> Floats:
         """The middle of a joint cube (3,)."""
-        return shape[np.unique(self.base.triangles[self.base.groups[f"joint-{name}"]])].mean(axis=0)
+        cube = np.unique(self.base.triangles[self.base.groups[f"joint-{name}"]])
+        return np.asarray(shape[cube].mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,9 @@ def _kinds(kind: str, vertices: Floats, triangles: Ints) -> Ints:
     for members in pieces:
         height = vertices[members, 1]
         if kind == "suit":
-            kinds[members] = PARTS.index("upper" if height.max() > top - 0.3 and height.min() > -3 else "lower")
+            kinds[members] = PARTS.index(
+                "upper" if height.max() > top - 0.3 and height.min() > -3 else "lower"
+            )
         else:
             kinds[members] = PARTS.index("shoe" if height.min() < ground + 0.25 else "sock")
     return kinds
@@ -172,6 +174,7 @@ def _landmarks(shape: Floats, skin: Ints, face: dict[str, Floats]) -> dict[str, 
 
 
 UNALIGNED = {"Hips", "LHipJoint", "RHipJoint", "LeftShoulder", "RightShoulder", "Head"}
+SLOPE = 9.0  # degrees that the collar bones sink when the arms hang: MakeHuman's rest has them half raised
 
 
 def alignment(body: Body, clip: Clip) -> Floats:
@@ -184,6 +187,8 @@ def alignment(body: Body, clip: Clip) -> Floats:
     for bone, name in enumerate(body.rig.names):
         if name not in UNALIGNED:
             turns[bone] = between(body.tails[bone] - body.heads[bone], directions[name])
+    for name, sign in (("LeftShoulder", -1), ("RightShoulder", 1)):
+        turns[body.rig.names.index(name)] = turn(2, np.radians(sign * SLOPE))
     return turns
 
 
@@ -217,7 +222,7 @@ def skin(vertices: Floats, weights: Floats, heads: Floats, turns: Floats, places
     shift = places - np.einsum("bij,bj->bi", turns, heads)
     matrices = np.concatenate([turns, shift[:, :, None]], axis=2).reshape(len(heads), 12)
     mixed = (weights @ matrices).reshape(-1, 3, 4)
-    return np.einsum("vij,vj->vi", mixed[:, :, :3], vertices) + mixed[:, :, 3]
+    return np.asarray(np.einsum("vij,vj->vi", mixed[:, :, :3], vertices) + mixed[:, :, 3])
 
 
 def leg_length(body: Body) -> float:

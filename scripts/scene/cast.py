@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from scene.bodies import Body, Floats, Library, Look, bone_places, bone_turns, build_body, clip_scale, skin
+from scene.assets import Floats
+from scene.bodies import Body, Library, Look, bone_places, bone_turns, build_body, clip_scale, skin
 from scene.motion import loop_walk, read_bvh, turn
 from scene.rasterise import Camera
 
 FPS = 30
 FRAMES = 210
-SIZE = (960, 540)
+SIZE = (1280, 720)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Actor:
 
     def vertices(self, frame: int) -> Floats:
         """(V, 3) in the world."""
-        return skin(self.body.vertices, self.body.weights, self.body.heads, self.turns[frame], self.places[frame])
+        return skin(
+            self.body.vertices, self.body.weights, self.body.heads, self.turns[frame], self.places[frame]
+        )
 
 
 def smooth_way(corners: tuple[tuple[float, float], ...], step: float = 0.02) -> Floats:
@@ -110,11 +113,11 @@ def camera_at(frame: int, size: tuple[int, int] = SIZE) -> Camera:
 
 def wide_camera() -> Camera:
     """Sees everything that camera_at ever sees."""
-    return Camera((0.0, 1.62, 0.0), focal=1.02 * SIZE[0], size=(1120, 620), pitch=-0.05)
+    return Camera((0.0, 1.62, 0.0), focal=1.02 * SIZE[0], size=(1500, 830), pitch=-0.05)
 
 
 def _shape(kind: str, **amounts: float) -> dict[str, float]:
-    race, sex, age = kind.split("-")
+    _, sex, age = kind.split("-")
     shape = {kind: 1.0, f"universal-{sex}-{age}-averagemuscle-averageweight": 1.0}
     for name, amount in amounts.items():
         prefix = "" if name.endswith("height") else "universal-"
@@ -133,13 +136,13 @@ ROLES = (
             _shape("caucasian-male-young", heavy=0.35),
             "male_casualsuit02", "shoes01", "short02",
             {
-                "skin": (0.80, 0.60, 0.50), "hair": (0.28, 0.19, 0.12), "eye": (0.30, 0.36, 0.42),
+                "skin": (0.75, 0.56, 0.46), "hair": (0.28, 0.19, 0.12), "eye": (0.30, 0.36, 0.42),
                 "upper": (0.24, 0.36, 0.42), "lower": (0.24, 0.29, 0.40), "shoe": (0.27, 0.20, 0.15),
                 "sock": (0.3, 0.3, 0.3),
             },
             {"lower": "denim"}, seed=1,
         ),
-        "02_01", ((-3.1, -6.9), (0.2, -6.2), (3.0, -5.5), (9, -4.6)), phase=0.1,
+        "02_01", ((-2.75, -6.1), (-0.4, -5.6), (2.0, -4.8), (6.5, -4.2)), phase=0.1,
     ),
     Role(  # enters from the right and walks to the left, behind the first
         Look(
@@ -152,20 +155,21 @@ ROLES = (
             },
             seed=2,
         ),
-        "02_02", ((5.9, -7.2), (1.0, -7.6), (-2.5, -8.6), (-9.5, -9.8)), phase=0.4, pace=0.88, nod=9,
+        "02_02", ((4.1, -6.2), (0.8, -6.3), (-2.6, -6.8), (-3.6, -9.4), (-4.2, -17)),
+        phase=0.4, pace=0.88, nod=9,
     ),
-    Role(  # towards the camera from afar, then turns off to the left
+    Role(  # towards the camera from afar
         Look(
-            _shape("asian-female-young"),
+            _shape("asian-female-young", maxheight=0.35),
             "female_elegantsuit01", "shoes02", "bob02",
             {
-                "skin": (0.84, 0.66, 0.55), "hair": (0.10, 0.08, 0.07), "eye": (0.14, 0.09, 0.06),
+                "skin": (0.77, 0.59, 0.48), "hair": (0.10, 0.08, 0.07), "eye": (0.14, 0.09, 0.06),
                 "upper": (0.80, 0.79, 0.76), "upper_second": (0.16, 0.20, 0.36), "lower": (0.42, 0.16, 0.19),
                 "shoe": (0.12, 0.11, 0.12), "sock": (0.16, 0.15, 0.17),
             },
             {"upper": "stripes"}, seed=3,
         ),
-        "02_01", ((1.9, -12.8), (0.9, -9.0), (0.2, -6.4), (-2.3, -5.6), (-6, -5.4)), phase=0.6, pace=0.97,
+        "02_01", ((-1.5, -13.0), (-1.1, -10.2), (-0.2, -7.0), (-0.8, -3.0)), phase=0.6, pace=0.97,
     ),
     Role(  # walks away from the camera, then turns to the right
         Look(
@@ -178,7 +182,7 @@ ROLES = (
             },
             {"upper": "check", "lower": "denim"}, seed=4,
         ),
-        "02_01", ((2.1, -5.0), (1.5, -7.4), (0.6, -9.8), (2.6, -11.6), (7, -11.8)), phase=0.85, pace=0.95,
+        "02_01", ((1.75, -5.1), (1.75, -7.2), (1.5, -11.6), (3.6, -13.2), (9, -13.2)), phase=0.85, pace=0.95,
     ),
 )  # fmt: skip
 

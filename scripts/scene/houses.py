@@ -61,7 +61,7 @@ def paint(points: NDArray[np.floating]) -> tuple[Array, Array, Array]:
     sun, sky = np.ones(len(x), np.float32), np.ones(len(x), np.float32)
     gap = (x >= GAP[0]) & (x < GAP[1])
     leaves = np.exp(0.35 * OTHER(x / 3, y / 3) + 0.25 * THIRD(x / 0.8, y / 0.8))
-    haze = np.float32([0.20, 0.25, 0.27])
+    haze = np.array([0.20, 0.25, 0.27], np.float32)
     albedo[gap] = (0.6 * linear((0.36, 0.45, 0.27)) * leaves[:, None] + haze)[gap]
     for number, house in enumerate(HOUSES):
         inside = (x >= house.left) & (x < house.right)
@@ -90,8 +90,9 @@ def _front(
     roof = y >= house.eaves
     tile = 0.5 + 0.5 * np.cos(2 * np.pi * x / 0.24)
     rows = ((y - house.eaves) / 0.17) % 1
-    albedo[roof] = linear((0.44, 0.32, 0.28) if seed % 2 else (0.36, 0.36, 0.39)) * (
-        (0.75 + 0.25 * tile + 0.2 * rows + 0.10 * stain)[roof, None]
+    albedo[roof] = (
+        linear((0.44, 0.32, 0.28) if seed % 2 else (0.36, 0.36, 0.39))
+        * ((0.75 + 0.25 * tile + 0.2 * rows + 0.10 * stain)[roof, None])
     )
     sun[roof] = 1.5  # it leans towards the sun
     sky *= 1 - 0.35 * np.exp(-y / 0.6).astype(np.float32)
@@ -115,8 +116,8 @@ def _windows(
     frame = upstairs & (np.abs(across) < 0.62) & (above > -0.12) & (above < 1.62)
     albedo[frame] = linear(house.trim)
     glass = upstairs & (np.abs(across) < 0.48) & (above > 0.0) & (above < 1.5)
-    mirror = (0.10 + 0.16 * (above / 1.5) + 0.06 * NOISE(x / 5, y / 3)).clip(0.03)
-    albedo[glass] = (mirror[:, None] * np.float32([0.75, 0.95, 1.2]))[glass]
+    mirror = (0.14 + 0.14 * (above / 1.5) + 0.03 * NOISE(x / 9, y / 6)).clip(0.03)
+    albedo[glass] = (mirror[:, None] * np.array([0.75, 0.95, 1.2], np.float32))[glass]
     curtain = glass & (lot > 0.45) & (np.abs(across) > 0.16 + 0.25 * lot)
     folds = 0.75 + 0.25 * np.cos(across * 60)
     albedo[curtain] = (linear((0.70, 0.67, 0.62)) * folds[:, None])[curtain]
@@ -148,7 +149,9 @@ def _shop(
     leaf = door & (np.abs(across) < 0.55) & (y < 2.25)
     goods = NOISE(x / 6 + 0.3 * seed, y / 5)
     inside = 0.045 + 0.022 * goods.clip(-1, 2) + 0.06 * (y / 2.35) ** 2
-    tint = np.stack([1 + 0.15 * OTHER(x / 9, y / 5), np.ones(len(x)), 1.15 - 0.1 * THIRD(x / 8, y / 5)], axis=1)
+    tint = np.stack(
+        [1 + 0.15 * OTHER(x / 9, y / 5), np.ones(len(x)), 1.15 - 0.1 * THIRD(x / 8, y / 5)], axis=1
+    )
     albedo[pane] = (inside[:, None] * tint)[pane].clip(0.012)
     sun[pane] = 0.3
     albedo[leaf] = linear(house.shop) * 0.6
@@ -157,7 +160,9 @@ def _shop(
     board = down & (y > 2.45) & (y < 2.85)
     albedo[board] = linear(house.shop) * 1.25 + 0.02
     if seed % 2:
-        awning = down & (y > 2.0) & (y < 2.75) & (np.abs(x - (house.left + house.right) / 2) < width / 2 - 0.5)
+        awning = (
+            down & (y > 2.0) & (y < 2.75) & (np.abs(x - (house.left + house.right) / 2) < width / 2 - 0.5)
+        )
         stripe = ((x - house.left) / 0.5) % 1 < 0.5
         cloth = np.where(stripe[:, None], linear((0.88, 0.86, 0.80)), linear(house.shop) * 1.5 + 0.04)
         albedo[awning] = cloth[awning]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.paint import Array, Surface, srgb
-from scene.rasterise import Camera, Floats, Fragments, Ints, rasterise
+from scene.rasterise import Camera, Floats, Ints, rasterise
 
 TO_SUN = np.array([-0.50, 0.74, 0.45]) / np.linalg.norm([-0.50, 0.74, 0.45])
 SUN = np.array([2.45, 2.22, 1.90], np.float32)  # irradiance over pi, linear RGB
@@ -60,7 +61,7 @@ class ShadowMap:
             c = np.rint(column + dx).astype(int).clip(0, size - 1)
             r = np.rint(row + dy).astype(int).clip(0, size - 1)
             total += self.depth[r, c] > distance - 0.012
-        return total / len(offsets)
+        return total / np.float32(len(offsets))
 
     def on_ground(self, camera: Camera) -> Array:
         """Share of the sun (H, W) at every pixel, were all of them ground. Penumbras grow with height."""
@@ -74,7 +75,7 @@ class ShadowMap:
         flat = np.array(self.origin) + (
             np.stack([columns - middle, middle - rows], axis=1) * self.texel @ axes[:2]
         )
-        height[rows, columns] = (flat[:, 1] / axes[2, 1] + FAR_SUN - self.depth[rows, columns])
+        height[rows, columns] = flat[:, 1] / axes[2, 1] + FAR_SUN - self.depth[rows, columns]
         blocked = np.isfinite(self.depth).astype(np.float32)
         shade = np.zeros_like(blocked)
         for low, high, sigma in ((-9, 0.35, 0.010), (0.35, 1.1, 0.022), (1.1, 9, 0.038)):
@@ -82,7 +83,7 @@ class ShadowMap:
             shade += cv2.GaussianBlur(layer, (0, 0), sigma / self.texel)
         onto = camera.project(ground)[:, :2].astype(np.float32)
         warp = cv2.getPerspectiveTransform(corners.astype(np.float32), onto)
-        return 1 - cv2.warpPerspective(shade.clip(0, 1), warp, camera.size)
+        return np.asarray(1 - cv2.warpPerspective(shade.clip(0, 1), warp, camera.size), np.float32)
 
 
 def ground_contact(vertices: Floats, camera: Camera, texel: float = 0.03) -> Array:
@@ -100,21 +101,27 @@ def ground_contact(vertices: Floats, camera: Camera, texel: float = 0.03) -> Arr
     corners = np.array([[0, 0], [columns - 1, 0], [0, rows - 1], [columns - 1, rows - 1]], np.float32)
     world = np.insert(corners * texel + low, 1, 0, axis=1)
     onto = camera.project(world)[:, :2].astype(np.float32)
-    return 1 - cv2.warpPerspective(shade, cv2.getPerspectiveTransform(corners, onto), camera.size)
+    warp = cv2.getPerspectiveTransform(corners, onto)
+    return np.asarray(1 - cv2.warpPerspective(shade, warp, camera.size), np.float32)
 
 
-def crevices(fragments: Fragments, focal: float) -> Array:
-    """Share of the sky (H, W) that nearby surfaces leave to each sample: occlusion judged from depth alone."""
-    depth = np.where(fragments.triangle >= 0, fragments.depth, 1e4).astype(np.float32)
+def crevices(depth: Array, focal: float) -> Array:
+    """Share of the sky (H, W) that nearby surfaces leave to each pixel, judged from depth alone.
+
+    Args:
+        depth: (H, W) metres, infinity where nothing is.
+    """
+    drawn = np.isfinite(depth)
+    depth = np.where(drawn, depth, 1e4).astype(np.float32)
     closed = np.zeros_like(depth)
     angles = np.arange(12) * 2.4  # golden angle: no direction twice
-    reach = focal / float(np.median(depth[fragments.triangle >= 0]))  # samples per metre
+    reach = focal / float(np.median(depth[drawn]))  # pixels per metre
     for angle, radius in zip(angles, np.linspace(0.02, 0.14, 12), strict=True):
-        shift = np.float32([[1, 0, radius * reach * np.cos(angle)], [0, 1, radius * reach * np.sin(angle)]])
+        shift = np.array([[1, 0, radius * reach * np.cos(angle)], [0, 1, radius * reach * np.sin(angle)]])
         other = cv2.warpAffine(depth, shift, depth.shape[::-1], flags=cv2.INTER_NEAREST, borderValue=1e4)
         nearer = depth - other
         closed += ((nearer > 0.2 * radius) & (nearer < 2.5 * radius)) * np.float32(1 / 12)
-    return 1 - 0.85 * cv2.GaussianBlur(closed, (0, 0), 2.0)
+    return np.asarray(1 - 0.85 * cv2.GaussianBlur(closed, (0, 0), 1.0), np.float32)
 
 
 def shade(surface: Surface, normals: Array, to_eye: Array, sunlit: Array, skylit: Array) -> Array:
@@ -131,19 +138,34 @@ def shade(surface: Surface, normals: Array, to_eye: Array, sunlit: Array, skylit
     shine = surface.gloss * (n * half).sum(axis=1).clip(0) ** 24 * (facing > 0) * sunlit
     rim = 0.035 * (1 - (n * to_eye).sum(axis=1).clip(0)) ** 4 * skylit
     direct = SUN * (wrapped * sunlit)[:, None] * red
-    return surface.albedo * (direct + sky) + SUN * shine[:, None] + SKY * rim[:, None]
+    light = surface.albedo * (direct + sky) + SUN * shine[:, None] + SKY * rim[:, None]
+    return np.asarray(light, np.float32)
+
+
+@lru_cache
+def _vignette(height: int, width: int) -> Array:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    fall: Array = EXPOSURE * (1 - 0.08 * (x * x + y * y))[..., None]
+    return fall
+
+
+@lru_cache
+def _film() -> Array:
+    """8 bit value of light 0 to 8, in steps of 1/8192: the ACES curve as fitted by Narkowicz, then sRGB."""
+    light = np.arange(1 << 16, dtype=np.float32) / 8192
+    curve = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
+    return 255 * srgb(np.asarray(curve, np.float32))
 
 
 def develop(light: Array, rng: np.random.Generator, noise: float = 0.007) -> NDArray[np.uint8]:
     """Linear radiance (H, W, 3) to an 8 bit picture: lens, exposure, film curve, sensor noise."""
     height, width = light.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    exposed = light * (EXPOSURE * (1 - 0.16 * (x * x + y * y) / 2))[..., None]
+    exposed = light * _vignette(height, width)
     exposed = 0.8 * exposed + 0.2 * cv2.GaussianBlur(exposed, (0, 0), 1.0)  # the lens is not perfect
-    glow = cv2.GaussianBlur(cv2.resize(exposed, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), (0, 0), 8)
-    exposed = 0.96 * exposed + 0.04 * cv2.resize(glow, (width, height))
-    exposed = 0.86 * exposed + 0.14 * exposed @ np.float32([[0.21], [0.72], [0.07]])  # sensors mix colours
-    curve = exposed * (2.51 * exposed + 0.03) / (exposed * (2.43 * exposed + 0.59) + 0.14)  # ACES, Narkowicz
-    grain = rng.standard_normal(light.shape[:2]).astype(np.float32)[..., None]
-    picture = srgb(curve) + noise * grain
-    return np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+    small = cv2.resize(exposed, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), 8), (width, height))
+    grey = exposed @ np.array([[0.21], [0.72], [0.07]], np.float32)
+    exposed = 0.82 * exposed + (0.04 * glow + 0.14 * grey)  # sensors mix colours
+    picture = _film()[(exposed * 8192).clip(0, 65535).astype(np.uint16)]
+    grain = rng.standard_normal((height, width, 1), np.float32) * np.float32(255 * noise)
+    return np.asarray((picture + grain + 0.5).clip(0, 255), np.uint8)

@@ -95,7 +95,7 @@ def nearest_rotation(matrices: Floats) -> Floats:
     u, _, v = np.linalg.svd(matrices)
     fix = np.ones(matrices.shape[:-1])
     fix[..., 2] = np.linalg.det(u @ v)
-    return u @ (fix[..., None] * v)
+    return np.asarray(u @ (fix[..., None] * v))
 
 
 def between(start: Floats, goal: Floats) -> Floats:

@@ -56,13 +56,17 @@ class Noise:
             self.texture, maps[0].reshape(-1, row), maps[1].reshape(-1, row), cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
         )  # fmt: skip
-        result: Array = values.ravel()[:count].reshape(shape)
-        return result
+        return np.asarray(values.ravel()[:count].reshape(shape), np.float32)
 
 
 NOISE = Noise.fractal(1)
 OTHER = Noise.fractal(2)
 THIRD = Noise.fractal(3)
+FOLDS = (
+    Noise.fractal(4, octaves=4),
+    Noise.fractal(5, octaves=4),
+    Noise.fractal(6, octaves=4),
+)  # smooth: they bend light
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def paint(body: Body, rest: NDArray[np.floating], part: NDArray[np.integer]) -> 
 def _near(points: Array, centre: NDArray[np.floating], radii: tuple[float, float, float]) -> Array:
     """1 at the centre of a soft ellipsoid, 0.5 at its radii (metres), 0 far away."""
     apart = (((points - centre.astype(np.float32)) / np.array(radii, np.float32)) ** 2).sum(axis=1)
-    return np.exp(-np.float32(np.log(2)) * apart**2).astype(np.float32)
+    return np.asarray(np.exp(-np.log(2) * apart**2), np.float32)
 
 
 def _skin(body: Body, points: Array) -> Array:
@@ -127,7 +131,9 @@ def _skin(body: Body, points: Array) -> Array:
         _near(points, np.array([s * 0.036 * unit, mouth[1] + 0.028 * unit, mouth[2]]), (0.02, 0.018, 0.05))
         for s in (-1, 1)
     )
-    lips = _near(points, np.array([0, mouth[1] - 0.001, mouth[2] + 0.01]), (0.023 * unit, 0.0075 * unit, 0.03))
+    lips = _near(
+        points, np.array([0, mouth[1] - 0.001, mouth[2] + 0.01]), (0.023 * unit, 0.0075 * unit, 0.03)
+    )
     colour = colour * (1 - 0.22 * np.outer(flush, [0, 0.6, 0.5]))
     colour = colour * (1 - 0.55 * np.outer(lips, [0.35, 0.85, 0.75]))
     hair = linear(body.look.colours["hair"])
@@ -136,10 +142,10 @@ def _skin(body: Body, points: Array) -> Array:
         brow = eye[1] + (0.0195 - 6 * (outward - 0.006) ** 2) * unit
         cover = np.exp(-(((y - brow) / 0.0032) ** 2) - (np.abs(outward) / (0.021 * unit)) ** 6)
         cover *= z > eye[2] - 0.02
-        lashes = _near(points, eye + [0, 0.006 * unit, 0.008], (0.017 * unit, 0.0035, 0.02))
+        lashes = _near(points, eye + np.array([0, 0.006 * unit, 0.008]), (0.017 * unit, 0.0035, 0.02))
         colour += (hair * 0.7 - colour) * (0.85 * cover)[:, None]
         colour *= 1 - 0.6 * lashes[:, None]
-    return colour.astype(np.float32)
+    return np.asarray(colour, np.float32)
 
 
 def _hair(body: Body, points: Array) -> tuple[Array, Array]:
@@ -152,7 +158,7 @@ def _hair(body: Body, points: Array) -> tuple[Array, Array]:
 
 
 def _eye(body: Body, points: Array) -> Array:
-    colour = np.tile(np.float32([0.62, 0.60, 0.57]), (len(points), 1))
+    colour = np.tile(np.array([0.62, 0.60, 0.57], np.float32), (len(points), 1))
     for eye in (body.face["left_eye"], body.face["right_eye"]):
         apart = np.hypot(points[:, 0] - np.float32(eye[0]), points[:, 1] - np.float32(eye[1]))
         colour[apart < 0.0062] = linear(body.look.colours["eye"])
@@ -164,8 +170,8 @@ def _cloth(body: Body, name: str, points: Array) -> tuple[Array, Array]:
     x, y, z = points.T
     seed = body.look.seed * 0.37
     side = x + 0.7 * z
-    folds = NOISE(side * 0.9 + seed, y * 2.1) + 0.5 * OTHER(side * 2.3, y * 4.1 + seed)
-    other = OTHER(side * 1.1, y * 2.3 + seed) + 0.5 * THIRD(side * 2.7 + seed, y * 4.5)
+    folds = FOLDS[0](side * 0.9 + seed, y * 2.1) + 0.5 * FOLDS[1](side * 2.3, y * 4.1 + seed)
+    other = FOLDS[1](side * 1.1, y * 2.3 + seed) + 0.5 * FOLDS[2](side * 2.7 + seed, y * 4.5)
     weave = THIRD(x * 2.9 + z * 1.7, y * 3.1)
     colour = np.tile(linear(body.look.colours[name]), (len(points), 1))
     match body.look.patterns.get(name, "plain"):
@@ -180,9 +186,10 @@ def _cloth(body: Body, name: str, points: Array) -> tuple[Array, Array]:
             colour[thin] = colour[thin] * 0.5 + 0.25
         case "denim":
             knee = body.heads[[body.rig.names.index(f"{s}Leg") for s in ("Left", "Right")]]
-            worn = sum(
-                _near(points, k + [0, h, 0.06], (0.055, 0.15, 0.09)) for k in knee for h in (0.02, 0.24)
-            )
+            worn = np.zeros(len(points), np.float32)
+            for height in (0.02, 0.24):
+                for k in knee:
+                    worn += _near(points, k + np.array([0, height, 0.06]), (0.055, 0.15, 0.09))
             colour = colour * (1 + 0.6 * worn + 0.06 * weave)[:, None] + 0.02 * worn[:, None]
     colour = colour * (1 + 0.06 * folds + 0.035 * weave)[:, None]
     bump = np.stack([0.16 * folds, 0.22 * other, 0.10 * folds], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.backdrop import Layers
-from scene.bodies import Body
+from scene.bodies import PARTS, Body
 from scene.light import ShadowMap, crevices, develop, ground_contact, shade
 from scene.paint import Array, paint
 from scene.rasterise import Camera, Floats, Fragments, rasterise, vertex_normals
@@ -35,58 +35,123 @@ class Crowd:
         """(T,) person of each triangle."""
         return np.repeat(np.arange(len(self.bodies)), [len(b.triangles) for b in self.bodies])
 
+    @property
+    def two_sided(self) -> NDArray[np.bool_]:
+        """(T,) hair and the hems of skirts and trousers show their insides."""
+        open_parts = [PARTS.index("hair"), PARTS.index("lower")]
+        return np.concatenate([np.isin(b.parts[b.triangles[:, 0]], open_parts) for b in self.bodies])
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a camera's picture where people are, at several samples per pixel."""
+
+    left: int  # pixels
+    top: int
+    width: int
+    height: int
+    samples: int  # per pixel, each way
+
+    @staticmethod
+    def around(points: Floats, camera: Camera, samples: int) -> Window:
+        """Of all projected points (V, 3), in whole pixels, at least one of them."""
+        front = points[points[:, 2] > 0, :2]
+        size = np.array(camera.size)
+        low = np.clip(np.floor(front.min(axis=0)) - 2, 0, size - 1).astype(int)
+        high = np.clip(np.ceil(front.max(axis=0)) + 2, low, size - 1).astype(int)
+        return Window(int(low[0]), int(low[1]), int(high[0] - low[0]) + 1, int(high[1] - low[1]) + 1, samples)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in samples."""
+        return self.width * self.samples, self.height * self.samples
+
+    def samples_of(self, pixels: Floats) -> Floats:
+        """Pixel positions (..., 2) of the picture -> positions in the window's samples."""
+        return (pixels - [self.left, self.top] + 0.5) * self.samples - 0.5
+
+    def reduce(self, values: Array) -> Array:
+        """Means over each pixel's samples."""
+        return np.asarray(
+            cv2.resize(values, (self.width, self.height), interpolation=cv2.INTER_AREA), np.float32
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is in front at every sample of a window, with everybody."""
+
+    fragments: Fragments
+    window: Window
+    owners: NDArray[np.int64]  # (T,) person of each triangle
+
 
 def photograph(
     crowd: Crowd, square: Layers, wide: Camera, camera: Camera, samples: int, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], Fragments]:
-    """The picture (H, W, 3) RGB and the z-buffer it came from, samples times as large each way.
+) -> tuple[NDArray[np.uint8], Seen]:
+    """The picture (H, W, 3) RGB, and who is where in it.
 
     Args:
-        square: drawn for `wide`, a camera with `samples` times the density of `camera`.
+        square: as seen by `wide`.
+        samples: per pixel, each way, for the people.
     """
-    fine = camera.supersampled(samples)
     vertices, triangles = np.concatenate(crowd.vertices), crowd.triangles
-    fragments = rasterise(fine.project(vertices), triangles, fine.size)
+    points = camera.project(vertices)
+    window = Window.around(points, camera, samples)
+    points[:, :2] = window.samples_of(points[:, :2])
+    fragments = rasterise(points, triangles, window.size, crowd.two_sided)
     sun = ShadowMap.cast(vertices, triangles)
-    seen = square.seen_by(wide, fine)
-    lit = 1 - (1 - sun.on_ground(fine)) * seen.ground
-    open_sky = 1 - (1 - ground_contact(vertices, fine)) * seen.ground
-    light = seen.ambient * open_sky[..., None] + seen.direct * lit[..., None]
+    still = square.seen_by(wide, camera)
+    lit = 1 - (1 - sun.on_ground(camera)) * still.ground
+    open_sky = 1 - (1 - ground_contact(vertices, camera)) * still.ground
+    light = still.ambient * open_sky[..., None] + still.direct * lit[..., None]
     drawn = fragments.triangle >= 0
     if drawn.any():
-        light[drawn] = _people(crowd, vertices, triangles, fragments, fine, sun)
-    width, height = camera.size
-    return develop(cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA), rng), fragments
+        people = np.zeros((*drawn.shape, 3), np.float32)
+        people[drawn] = _people(crowd, vertices, triangles, fragments, camera, sun)
+        part = light[window.top : window.top + window.height, window.left : window.left + window.width]
+        part *= 1 - window.reduce(drawn.astype(np.float32))[..., None]
+        part += window.reduce(people)
+    return develop(light, rng), Seen(fragments, window, crowd.owners)
 
 
 def _people(
-    crowd: Crowd, vertices: Floats, triangles: NDArray[np.int64], fragments: Fragments, camera: Camera, sun: ShadowMap
+    crowd: Crowd,
+    vertices: Floats,
+    triangles: NDArray[np.int64],
+    fragments: Fragments,
+    camera: Camera,
+    sun: ShadowMap,
 ) -> Array:
     """Radiance (N, 3) of all samples where somebody is."""
     drawn = fragments.triangle >= 0
     number = fragments.triangle[drawn]
     weights = fragments.weights[drawn]
     corners = triangles[number]  # (N, 3)
-
-    def mix(values: NDArray[np.floating]) -> Array:
-        mixed = sum(weights[:, k, None] * values[corners[:, k]].astype(np.float32) for k in range(3))
-        return np.asarray(mixed, np.float32)
-
-    normals = np.concatenate(
-        [vertex_normals(v, b.triangles) for v, b in zip(crowd.vertices, crowd.bodies, strict=True)]
-    )
-    place, normal = mix(vertices), mix(normals)
+    normals = [vertex_normals(v, b.triangles) for v, b in zip(crowd.vertices, crowd.bodies, strict=True)]
+    rest = np.concatenate([b.vertices for b in crowd.bodies])
+    every = np.concatenate([vertices, np.concatenate(normals), rest], axis=1).astype(np.float32)
+    mixed = sum(weights[:, k, None] * every[corners[:, k]] for k in range(3))  # (N, 9)
+    place, normal, rest = np.split(np.asarray(mixed), 3, axis=1)
     to_eye = np.array(camera.position, np.float32) - place
     to_eye /= np.linalg.norm(to_eye, axis=1, keepdims=True)
     inner = (normal * to_eye).sum(axis=1) < -0.25  # the inside of a sleeve or a skirt
     normal[inner] *= -1
-    skylit = crevices(fragments, camera.focal)[drawn] * (0.75 + 0.25 * (place[:, 1] / 0.8).clip(0, 1))
+    low = (place[:, 1] / np.float32(0.8)).clip(0, 1)  # near the ground there is less sky
+    skylit = _crevices(fragments, camera)[drawn] * (np.float32(0.75) + np.float32(0.25) * low)
     sunlit = sun.lit(place, normal)
     light = np.zeros_like(place)
     owner = crowd.owners[number]
-    rest, parts = mix(np.concatenate([b.vertices for b in crowd.bodies])), np.concatenate([b.parts for b in crowd.bodies])
+    parts = np.concatenate([b.parts for b in crowd.bodies])[corners[:, 0]]
     for person, body in enumerate(crowd.bodies):
         mine = np.flatnonzero(owner == person)
-        surface = paint(body, rest[mine], parts[corners[mine, 0]])
+        surface = paint(body, rest[mine], parts[mine])
         light[mine] = shade(surface, normal[mine], to_eye[mine], sunlit[mine], skylit[mine])
     return light
+
+
+def _crevices(fragments: Fragments, camera: Camera) -> Array:
+    """Judged at half the samples, which is fine enough, and brought back to all of them."""
+    height, width = fragments.depth.shape
+    closed = crevices(fragments.depth[::2, ::2], camera.focal)
+    return np.asarray(cv2.resize(closed, (width, height)), np.float32)

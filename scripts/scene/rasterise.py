@@ -33,7 +33,7 @@ class Camera:
         turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
         nod = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
         tilt = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-        return (turn @ nod @ tilt).T
+        return np.asarray((turn @ nod @ tilt).T)
 
     @property
     def centre(self) -> Floats:
@@ -65,7 +65,9 @@ class Fragments:
     depth: NDArray[np.float32]  # (H, W), infinity where nothing was drawn
 
 
-def rasterise(points: Floats, triangles: Ints, size: tuple[int, int], cull: bool = False) -> Fragments:
+def rasterise(
+    points: Floats, triangles: Ints, size: tuple[int, int], two_sided: NDArray[np.bool_] | bool = True
+) -> Fragments:
     """Nearest triangle in every sample.
 
     A sample belongs to a triangle when its centre is inside or on the border. Triangles that reach behind
@@ -75,7 +77,7 @@ def rasterise(points: Floats, triangles: Ints, size: tuple[int, int], cull: bool
         points: (V, 3) pixel x, pixel y, depth, as `Camera.project` gives them.
         triangles: (T, 3), counter-clockwise seen from the front (with y up).
         size: width and height in samples.
-        cull: leave out triangles seen from behind.
+        two_sided: for each triangle (T,) or all, whether it is drawn where it is seen from behind.
     """
     width, height = size
     depth = np.full(width * height, np.inf, np.float32)
@@ -86,34 +88,35 @@ def rasterise(points: Floats, triangles: Ints, size: tuple[int, int], cull: bool
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)  # negative for front faces: y points down
     low = np.ceil(corners[..., :2].min(axis=1)).clip(0)
     high = np.floor(corners[..., :2].max(axis=1)).clip(max=[width - 1, height - 1])
-    extent = (high - low + 1).clip(0).astype(np.int64)
+    extent = (high - low + 1).clip(0).astype(np.int32)
     keep = (extent.prod(axis=1) > 0) & (corners[..., 2].min(axis=1) > 1e-6) & (np.abs(area) > 1e-12)
-    if cull:
-        keep &= area < 0
-    kept = np.flatnonzero(keep)
+    kept = np.flatnonzero(keep & ((area < 0) | two_sided))
+    area = np.where(keep, area, 1)
+    # The shares of a and b are linear in x and y; counted from a triangle's own first sample, 32 bits do.
+    slope = np.stack([by - cy, cx - bx, cy - ay, ax - cx], axis=1) / area[:, None]
+    first = np.stack([low[:, 0] - cx, low[:, 1] - cy] * 2, axis=1) * slope
+    start = first.reshape(-1, 2, 2).sum(axis=2).astype(np.float32)  # (T, 2)
+    slope = slope.astype(np.float32)
+    inverse = (1 / corners[..., 2].clip(1e-6)).astype(np.float32)  # 1/depth is linear on the screen
+    corner = (low @ [1, width]).astype(np.int32)
     for part in _chunks(kept, extent.prod(axis=1)[kept]):
-        counts = extent[part].prod(axis=1)
-        owner = np.repeat(part, counts)
-        local = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-        x = low[owner, 0] + local % extent[owner, 0]
-        y = low[owner, 1] + local // extent[owner, 0]
-        edges = np.stack(
-            [
-                (bx[owner] - x) * (cy[owner] - y) - (by[owner] - y) * (cx[owner] - x),
-                (cx[owner] - x) * (ay[owner] - y) - (cy[owner] - y) * (ax[owner] - x),
-                (ax[owner] - x) * (by[owner] - y) - (ay[owner] - y) * (bx[owner] - x),
-            ],
-            axis=1,
-        ) / area[owner, None]
-        inside = (edges >= -1e-9).all(axis=1)
-        owner, edges = owner[inside], edges[inside]
-        pixel = (y[inside] * width + x[inside]).astype(np.int64)
-        over = edges / corners[owner, :, 2]  # 1/depth is linear on the screen
-        z = (1 / over.sum(axis=1)).astype(np.float32)
+        counts = extent[part].prod(axis=1, dtype=np.int32)
+        owner = np.repeat(part.astype(np.int32), counts)
+        before = np.cumsum(counts, dtype=np.int32) - counts
+        local = np.arange(len(owner), dtype=np.int32) - np.repeat(before, counts)
+        y, x = np.divmod(local, np.repeat(extent[part, 0], counts))
+        right, down = x.astype(np.float32), y.astype(np.float32)
+        a = start[owner, 0] + slope[owner, 0] * right + slope[owner, 1] * down
+        b = start[owner, 1] + slope[owner, 2] * right + slope[owner, 3] * down
+        inside = np.flatnonzero((a >= -1e-5) & (b >= -1e-5) & (a + b <= 1 + 1e-5))
+        owner, a, b = owner[inside], a[inside], b[inside]
+        pixel = corner[owner] + x[inside] + width * y[inside]
+        over = np.stack([a, b, 1 - a - b], axis=1) * inverse[owner]
+        z = 1 / over.sum(axis=1)
         np.minimum.at(depth, pixel, z)
-        front = depth[pixel] == z
+        front = np.flatnonzero(depth[pixel] == z)
         winner[pixel[front]] = owner[front]
-        weights[pixel[front]] = (over * z[:, None])[front]
+        weights[pixel[front]] = over[front] * z[front, None]
     shape = (height, width)
     return Fragments(winner.reshape(shape), weights.reshape(*shape, 3), depth.reshape(shape))
 
@@ -132,4 +135,4 @@ def vertex_normals(vertices: Floats, triangles: Ints) -> Floats:
     normals = np.stack(
         [np.bincount(flat, np.repeat(faces[:, axis], 3), len(vertices)) for axis in range(3)], axis=1
     )
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scene.bodies import JOINT_BONES, Body
-from scene.rasterise import Camera, Floats, Fragments
+from scene.picture import Seen
+from scene.rasterise import Camera, Floats
 
 KEYPOINTS = (
     "nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -34,63 +35,67 @@ class Truth:
     inside: NDArray[np.bool_]  # (17,) within the picture
     box: Floats  # (4,) x1, y1, x2, y2 of the whole body, cut to the picture
     head: Floats  # (4,) of the head, not cut
-    seen: float  # share of the body's samples in the picture that nobody else covers, 0 to 1
+    seen: float  # share of the body that is in the picture and that nobody else covers, 0 to 1
 
 
 def joints(body: Body, vertices: Floats, places: Floats) -> Floats:
     """The 17 joints (17, 3) in the world."""
     return np.array(
         [
-            places[body.rig.names.index(JOINT_BONES[name])] if name in JOINT_BONES else vertices[body.landmarks[name]]
+            places[body.rig.names.index(JOINT_BONES[name])]
+            if name in JOINT_BONES
+            else vertices[body.landmarks[name]]
             for name in KEYPOINTS
         ]
     )
 
 
 def measure(
-    body: Body, vertices: Floats, places: Floats, camera: Camera, scene: Fragments, owner: NDArray[np.integer], me: int
+    body: Body, vertices: Floats, places: Floats, camera: Camera, seen: Seen, me: int
 ) -> Truth | None:
     """Project a person; None when less than four joints or less than a tenth of the body can be seen.
 
     Args:
-        scene: the z-buffer with everybody, at any whole multiple of the camera's size.
-        owner: (T,) person of each triangle.
+        vertices: (V, 3) and places (B, 3) of the bones, in the world.
+        seen: the z-buffer with everybody, from `photograph`.
         me: this person's number in it.
     """
-    width, height = camera.size
-    factor = scene.depth.shape[1] // width
     points = camera.project(joints(body, vertices, places))
     outline = camera.project(vertices)
     if outline[:, 2].min() < 0.1:
         return None
+    edge = np.array(camera.size) - 0.5
     flat = points[:, :2]
-    inside = ((flat >= -0.5) & (flat <= [width - 0.5, height - 0.5])).all(axis=1)
-    cells = np.rint((flat + 0.5) * factor - 0.5).astype(int).clip(0, [width * factor - 1, height * factor - 1])
-    nearest = scene.triangle[cells[:, 1], cells[:, 0]]
-    own = (nearest < 0) | (owner[nearest] == me)  # a loose fit may leave a joint just outside the outline
-    shallow = points[:, 2] - scene.depth[cells[:, 1], cells[:, 0]] < FLESH
-    visible = inside & own & (shallow | (nearest < 0))
-    seen = _share_seen(outline, scene, owner, me, factor)
-    if inside.sum() < 4 or seen < 0.1:
+    inside = np.all((flat >= -0.5) & (flat <= edge), axis=1)
+    nearest, depth = _in_front(flat, seen)
+    own = (nearest < 0) | (nearest == me)  # a loose fit may leave a joint just outside the outline
+    visible = inside & own & (points[:, 2] - depth < FLESH)
+    share = _share_seen(outline, seen, me, edge)
+    if inside.sum() < 4 or share < 0.1:
         return None
     low, high = outline[:, :2].min(axis=0), outline[:, :2].max(axis=0)
-    box = np.concatenate([low, high]).clip(-0.5, np.tile([width - 0.5, height - 0.5], 2))
+    box = np.concatenate([low, high]).clip(-0.5, np.tile(edge, 2))
     skull = outline[body.skull, :2]
     head = np.concatenate([skull.min(axis=0), skull.max(axis=0)])
-    return Truth(flat, visible, inside, box, head, seen)
+    return Truth(flat, visible, inside, box, head, share)
 
 
-def _share_seen(outline: Floats, scene: Fragments, owner: NDArray[np.integer], me: int, factor: int) -> float:
-    """Share of the vertices in the picture that no other person covers."""
-    height, width = scene.depth.shape
-    cells = np.rint((outline[:, :2] + 0.5) * factor - 0.5).astype(int)
-    there = ((cells >= 0) & (cells < [width, height])).all(axis=1)
-    if not there.any():
-        return 0.0
-    column, row = cells[there].T
-    nearest = scene.triangle[row, column]
-    covered = (nearest >= 0) & (owner[nearest] != me) & (scene.depth[row, column] < outline[there, 2])
-    return float(1 - covered.mean()) * float(there.mean())
+def _in_front(pixels: Floats, seen: Seen) -> tuple[NDArray[np.int64], Floats]:
+    """Who is in front at pixel positions (N, 2): person (N,), -1 for nobody, and how far (N,), metres."""
+    cells = np.rint(seen.window.samples_of(pixels)).astype(int)
+    covered = np.all((cells >= 0) & (cells < seen.window.size), axis=1)
+    column, row = np.where(covered[:, None], cells, 0).T
+    triangle = np.where(covered, seen.fragments.triangle[row, column], -1)
+    person = np.where(triangle >= 0, seen.owners[triangle], -1)
+    return person, np.where(triangle >= 0, seen.fragments.depth[row, column], np.inf)
+
+
+def _share_seen(outline: Floats, seen: Seen, me: int, edge: Floats) -> float:
+    """Share of all vertices (V, 3) that are in the picture with no other person before them."""
+    there = np.all((outline[:, :2] >= -0.5) & (outline[:, :2] <= edge), axis=1)
+    person, depth = _in_front(outline[:, :2], seen)
+    hidden = (person >= 0) & (person != me) & (depth < outline[:, 2])
+    return float((there & ~hidden).mean())
 
 
 def posetrack18(frames: list[list[tuple[int, Truth]]]) -> dict[str, Any]:
@@ -104,14 +109,17 @@ def posetrack18(frames: list[list[tuple[int, Truth]]]) -> dict[str, Any]:
     first = 10**10 + VIDEO * 10**4
     images = [
         {
-            "file_name": f"images/val/{FOLDER}/{number:06d}.jpg", "id": first + number, "frame_id": first + number,
+            "file_name": f"images/val/{FOLDER}/{number:06d}.jpg",
+            "id": first + number, "frame_id": first + number,
             "vid_id": f"{VIDEO:06d}", "nframes": len(frames), "is_labeled": True, "has_no_densepose": True,
             "ignore_regions_x": [], "ignore_regions_y": [],
         }
         for number in range(len(frames))
     ]  # fmt: skip
     annotations = [
-        _annotation(first + number, track, truth) for number, people in enumerate(frames) for track, truth in people
+        _annotation(first + number, track, truth)
+        for number, people in enumerate(frames)
+        for track, truth in people
     ]
     category = {
         "supercategory": "person", "id": 1, "name": "person", "keypoints": list(KEYPOINTS),
@@ -131,9 +139,8 @@ def _annotation(image: int, track: int, truth: Truth) -> dict[str, Any]:
         return [x1, y1, round(x2 - x1, 1), round(y2 - y1, 1)]
 
     return {
-        "bbox_head": corner_and_size(truth.head), "keypoints": sum(keypoints, []), "track_id": track,
-        "image_id": image, "bbox": corner_and_size(truth.box), "scores": [], "category_id": 1,
-        "id": image * 100 + track,
+        "bbox_head": corner_and_size(truth.head),
+        "keypoints": [value for joint in keypoints for value in joint],
+        "track_id": track, "image_id": image, "id": image * 100 + track, "category_id": 1,
+        "bbox": corner_and_size(truth.box), "scores": [],
     }  # fmt: skip
-
-
