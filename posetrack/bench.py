@@ -48,9 +48,8 @@ def run_bench(device: str, seconds: float, path: Path | None) -> dict[str, Any]:
         result["matmul_bf16_tflops"] = matmul_rate(place, seconds)
         print(f"\nbf16 matmul: {result['matmul_bf16_tflops']:.0f} TFLOP/s")
     result["networks"] = []
-    print(
-        f"\n{'network':<12}{'input':>9}{'people':>8}{'ms/person':>11}{'crops/s':>9}{'one by one, unfolded':>23}"
-    )
+    titles = ("ms/person", "crops/s", "one by one, unfolded")
+    print(f"\n{'network':<12}{'input':>9}{'people':>8}{titles[0]:>11}{titles[1]:>9}{titles[2]:>23}")
     for name, size in NETWORKS:
         for people in (*PEOPLE, *((64,) if place.startswith("cuda") else ())):
             row = network_speed(name, size, people, place, seconds, result.get("matmul_bf16_tflops"))
@@ -123,7 +122,7 @@ def _print_stages(light: dict[str, Any]) -> None:
 def network_speed(
     name: str, size: tuple[int, int], people: int, place: str, seconds: float, matmul: float | None
 ) -> dict[str, Any]:
-    """Crop, network and decoding of `people` in one frame; baseline: the plain network, one person at a time."""
+    """Crop, network and decoding of `people` in one frame; baseline: the plain network, one by one."""
     rng = np.random.default_rng(0)
     frame = Frame(rng.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8), 0, 0.0)
     left = np.linspace(50, SIZE[0] - 250, people)

@@ -123,12 +123,60 @@ def evaluate(
     report = evaluate_posetrack(gt, pred, strict=strict)
     print(report.table())
     if json is not None:
-        from posetrack.results.files import write_json
-
-        write_json(json, report.to_json())
+        _write_json(json, report.to_json())
     if plot is not None:
         report.plot(plot)
     return DONE
+
+
+def submit(
+    *,
+    annotations: Annotated[Path | None, "folder of PoseTrack annotation files"] = None,
+    images: Annotated[Path | None, "root of the PoseTrack images"] = None,
+    out: Annotated[Path | None, "folder for the prediction files"] = None,
+    preset: PresetName = "paper",
+    device: Device = "auto",
+    boxes: Annotated[Path | None, "detections to use instead of the detector, keyed by image id"] = None,
+    batch_size: Annotated[int, "frames that are detected and posed together; the result is the same"] = 1,
+    zip: Annotated[bool, "check the files and put them into OUT.zip"] = False,
+    check: Annotated[Path | None, "only check this folder of prediction files"] = None,
+    overwrite: Annotated[bool, "do finished sequences again"] = False,
+) -> int:
+    """Track every sequence of a PoseTrack folder and write what the benchmark takes.
+
+    Finished sequences are kept, so an interrupted run goes on where it stopped.
+    """
+    if check is not None:
+        return _check(check, annotations)
+    if annotations is None or images is None or out is None:
+        raise PoseTrackError(
+            "give --annotations, --images and --out, or --check with a folder of predictions"
+        )
+    from posetrack.presets import build, find
+    from posetrack.submit import submit as submit_all
+    from posetrack.submit import zip_submission
+    from posetrack.track import make_folder
+
+    make_folder(out)
+    chosen = find(preset)
+    system = build(chosen, device, boxes)
+    result = submit_all(
+        annotations, images, out, system, chosen, boxes=boxes, batch_size=batch_size, overwrite=overwrite
+    )
+    print(f"{result.done} sequences tracked, {result.kept} kept from before, {result.failed} failed")
+    if zip and not result.failed:
+        print(zip_submission(out, annotations, overwrite=overwrite))
+    return SOME_FAILED if result.failed else DONE
+
+
+def _check(folder: Path, annotations: Path | None) -> int:
+    from posetrack.results.check import check_submission
+
+    problems = check_submission(folder, annotations)
+    for problem in problems:
+        print(problem)
+    print(f"{folder}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+    return SOME_FAILED if problems else DONE
 
 
 def bench(
@@ -174,6 +222,7 @@ COMMANDS = {
     "render": render,
     "export": export,
     "eval": evaluate,
+    "submit": submit,
     "bench": bench,
     "doctor": doctor,
     "fetch": fetch,
@@ -203,6 +252,16 @@ def _complain(line: str) -> None:
     print(f"posetrack: {' '.join(line.split())}", file=sys.stderr)
 
 
+def _write_json(path: Path, content: dict[str, object]) -> None:
+    import json
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise PoseTrackError(f"cannot write {path}: {error.strerror}; choose another place") from error
+
+
 def _refuse_existing(path: Path | None, overwrite: bool) -> None:
     if path is not None and path.exists() and not overwrite:
         raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another name")
@@ -215,7 +274,7 @@ def _refuse_same_names(sources: Sequence[str]) -> None:
         stem = Path(source).stem
         if stem in seen:
             raise PoseTrackError(
-                f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: track them into different folders"
+                f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: give them different folders"
             )
         seen[stem] = source
 

@@ -2,7 +2,7 @@
 
 
 class PoseTrackError(Exception):
-    """A wrong request: an option, a path, a file's content. `cli.main` prints it as one line and exits with 2."""
+    """A wrong request: an option, a path, a file's content. `cli.main` prints one line and exits with 2."""
 
 
 class InputError(PoseTrackError):

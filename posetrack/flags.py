@@ -1,7 +1,7 @@
 """A command is a function; its signature is its flags.
 
-Positional parameters become arguments, keyword-only ones become --flags: bool a switch, Literal a choice,
-list several values. The help text of each stands in its annotation: Annotated[Path, "folder for the results"].
+Positional parameters become arguments, keyword-only ones --flags: bool a switch, Literal a choice, list
+several values. The help text of each stands in its annotation: Annotated[Path, "folder for the results"].
 (jsonargparse does this too, but its import alone takes longer than the 0.3 s that --help may take.)
 """
 

@@ -113,6 +113,11 @@ def find_device(device: str) -> str:
     return device
 
 
+def joint_score_of(preset: str) -> float:
+    """The score below which a preset leaves joints out; tracks of other makers show every joint."""
+    return PRESETS[preset].joint_score if preset in PRESETS else 0.0
+
+
 def build(preset: Preset, device: str = "auto", boxes: Path | None = None) -> PoseTracker:
     """The system that a preset describes.
 
@@ -144,7 +149,7 @@ def load(preset: str = "light", device: str = "auto", boxes: str | Path | None =
 
 
 def weights_of(preset: str) -> list[str]:
-    """Names in the zoo of the files that a preset needs; none for light, whose weights ship with the package."""
+    """Names in the zoo of the files that a preset needs; none for light, whose weights ship with it."""
     chosen = find(preset)
     needed = [name for name in (chosen.detector, chosen.pose) if name != "light"]
     return [*needed, chosen.flow] if _flow_has_weights(chosen) else needed
@@ -189,7 +194,7 @@ def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
     if boxes is not None:
         from posetrack.detectors.from_file import FileDetector
 
-        return FileDetector(boxes)
+        return FileDetector(boxes, score_threshold=preset.detector_score)
     if preset.detector == "light":
         from posetrack.detectors.light import LightDetector
 

@@ -6,16 +6,11 @@ from pathlib import Path
 
 from posetrack.draw import Trails, overlay
 from posetrack.errors import PoseTrackError
-from posetrack.presets import PRESETS
+from posetrack.presets import joint_score_of
 from posetrack.progress import progress
 from posetrack.results.jsonl import read_jsonl
 from posetrack.types import Tracks
 from posetrack.video import VideoWriter, open_video, prefetch
-
-
-def joint_score_of(preset: str) -> float:
-    """The score below which a preset leaves joints out; tracks of other makers show every joint."""
-    return PRESETS[preset].joint_score if preset in PRESETS else 0.0
 
 
 def render_video(
@@ -45,8 +40,8 @@ def render_video(
         size, told = (video.width, video.height), (file.header.width, file.header.height)
         if size != told:
             raise PoseTrackError(
-                f"{video.name} is {size[0]}x{size[1]}, but {tracks_path} is of a video of {told[0]}x{told[1]}: "
-                "give the video that it was made from"
+                f"{video.name} is {size[0]}x{size[1]}, but {tracks_path} is of a video of "
+                f"{told[0]}x{told[1]}: give the video that it was made from"
             )
         with (
             VideoWriter(out, video, overwrite=overwrite) as clip,

@@ -1,4 +1,4 @@
-"""A video file in; the overlay clip and tracks.jsonl out. What `posetrack track` does to each of its inputs."""
+"""What `posetrack track` does to each of its inputs: a video in, the overlay clip and tracks.jsonl out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Summary:
         rate = self.frames / self.seconds if self.seconds else 0.0
         people = f"{len(self.ids)} {'identity' if len(self.ids) == 1 else 'identities'}"
         files = ", ".join(map(str, self.outputs))
-        return f"{self.name}: {self.frames} frames in {self.seconds:.1f} s ({rate:.1f} frames/s), {people} -> {files}"
+        speed = f"{self.frames} frames in {self.seconds:.1f} s ({rate:.1f} frames/s)"
+        return f"{self.name}: {speed}, {people} -> {files}"
 
 
 def track_video(
@@ -58,7 +59,7 @@ def track_video(
     Args:
         source: file, folder of pictures, glob or URL.
         out: folder; made where it is missing.
-        tracker: a system built before, to be used again; else `preset`, `device` and `boxes` say which to build.
+        tracker: a system built before; else `preset`, `device` and `boxes` say which to build.
 
     Raises:
         InputError: the source cannot be read, or its results are there already.

@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/benchmark_memory.py --frames 20000 --plot docs/memory.png
 
-Loops the demo clip into one long file (320x180), tracks it with the light preset in a process of its own, and samples that
-process's resident memory every second.
+Loops the demo clip into one long file (320x180), tracks it with the light preset in a process of its own,
+and samples that process's resident memory every second.
 """
 
 from __future__ import annotations
