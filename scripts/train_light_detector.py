@@ -2,7 +2,7 @@
 
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 80
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector \
-        --pictures 2000000 --batch 64 --rate 4e-3 --device cuda
+        --pictures 1500000 --batch 64 --rate 4e-3 --device cuda --workers 14
 
 A run that was stopped goes on where its last checkpoint was; another folder begins anew.
 """
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=Recipe.workers, help="processes that make scenes")
     parser.add_argument("--export", type=Path, help="write the weights here at the end, as safetensors")
     parser.add_argument("--score-threshold", type=float, default=0.4, help="default of the exported detector")
     given = parser.parse_args()
@@ -55,7 +56,13 @@ def main() -> None:
     places = read_pictures([lspet / "backgrounds.tar"], given.runs / "backgrounds.json")
     scenes = Scenes(pictures, places[50:], given.seed, upright_weights(lspet / "lspet_train.json", pictures))
     recipe = Recipe(
-        given.minutes, given.pictures, given.batch, given.rate, seed=given.seed, device=given.device
+        given.minutes,
+        given.pictures,
+        given.batch,
+        given.rate,
+        workers=given.workers,
+        seed=given.seed,
+        device=given.device,
     )
     checkpoint = train(recipe, scenes, given.runs, log=lambda line: print(line, flush=True))
     if given.export is not None:

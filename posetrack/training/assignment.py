@@ -25,13 +25,17 @@ class Wanted:
     soft: Tensor  # (M,) target score; 0 = ignore
     scene: Tensor  # (M,) which scene of the batch
 
+    def to(self, device: str) -> Wanted:
+        return Wanted(self.boxes.to(device), self.soft.to(device), self.scene.to(device))
 
-def gather(batch: list[Scene], device: str) -> Wanted:
+
+def gather(scenes: list[Scene]) -> Wanted:
     """All boxes of the scenes."""
-    boxes = torch.from_numpy(np.concatenate([s.boxes for s in batch]))
-    soft = torch.from_numpy(np.concatenate([s.soft for s in batch]))
-    scene = torch.from_numpy(np.repeat(np.arange(len(batch)), [len(s.boxes) for s in batch]))
-    return Wanted(boxes.to(device), soft.to(device), scene.to(device))
+    return Wanted(
+        torch.from_numpy(np.concatenate([s.boxes for s in scenes])),
+        torch.from_numpy(np.concatenate([s.soft for s in scenes])),
+        torch.from_numpy(np.repeat(np.arange(len(scenes)), [len(s.boxes) for s in scenes])),
+    )
 
 
 def detection_loss(

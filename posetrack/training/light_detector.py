@@ -8,22 +8,25 @@ of the weights. `scripts/train_light_detector.py` is the command.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from posetrack.datasets.scenes import Scene, Scenes
+from posetrack.datasets.scenes import Scenes
 from posetrack.detectors.light import LightNetwork
 from posetrack.errors import PoseTrackError
-from posetrack.training.assignment import detection_loss, gather
+from posetrack.training.assignment import Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
 from posetrack.training.export import half_precision, write
 
@@ -43,6 +46,7 @@ class Recipe:
     average: float = 0.9985  # of the weights, per step
     seed: int = 1
     device: str = "cpu"
+    workers: int = 0  # processes that make scenes; 0: the training itself makes them
 
 
 def train(
@@ -61,13 +65,10 @@ def train(
     run = Run(recipe)
     if path.exists():
         run.load(torch.load(path, map_location=recipe.device, weights_only=True))
-        scenes.random = np.random.default_rng([recipe.seed, run.step])
         log(f"resumed at {run.pictures} pictures")
     saved, totals = time.monotonic(), np.zeros(3)
-    while run.progress() < 1:
-        width, height = SHAPES[run.step % len(SHAPES)]
-        batch = [scenes.draw(width, height) for _ in range(recipe.batch)]
-        totals += run.learn(batch)
+    for images, wanted in Batches(scenes, recipe, run.step).load():
+        totals += run.learn(images, wanted)
         if run.step % 50 == 0:
             score, box, positives = totals / 50
             log(
@@ -78,7 +79,36 @@ def train(
         if time.monotonic() - saved > save_every or run.progress() >= 1:
             save(run.state(), path)
             saved = time.monotonic()
+        if run.progress() >= 1:
+            break
     return path
+
+
+class Batches(IterableDataset[tuple[Tensor, Wanted]]):
+    """Endless batches: images (B, H, W, 3) uint8 and their boxes. Worker k of n makes every n-th one."""
+
+    def __init__(self, scenes: Scenes, recipe: Recipe, first: int) -> None:
+        """`first` is the step at which the training begins, so that a resumed run sees other scenes."""
+        self.scenes, self.recipe, self.first = scenes, recipe, first
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Wanted]]:
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        self.scenes.random = np.random.default_rng([self.recipe.seed, self.first, number])
+        for step in itertools.count(self.first + number, workers):
+            width, height = SHAPES[step % len(SHAPES)]
+            batch = [self.scenes.draw(width, height) for _ in range(self.recipe.batch)]
+            yield torch.from_numpy(np.stack([scene.image for scene in batch])), gather(batch)
+
+    def load(self) -> Iterable[tuple[Tensor, Wanted]]:
+        """The batches in order, made in this process or by the recipe's workers."""
+        if self.recipe.workers == 0:
+            return self
+        return DataLoader(self, batch_size=None, num_workers=self.recipe.workers, collate_fn=_as_it_is)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def export(checkpoint: Path, path: Path, score_threshold: float, long_side: int = 416) -> None:
@@ -134,17 +164,25 @@ class Run:
         warm = min(1.0, (self.step + 1) / self.recipe.warmup)
         return self.recipe.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * min(self.progress(), 1))) / 2)
 
-    def learn(self, batch: list[Scene]) -> tuple[float, float, float]:
-        """One step. Returns the score loss, the box loss and the number of positive cells."""
+    def learn(self, images: Tensor, wanted: Wanted) -> tuple[float, float, float]:
+        """One step.
+
+        Args:
+            images: (B, H, W, 3) uint8.
+            wanted: their boxes.
+
+        Returns:
+            The score loss, the box loss and the number of positive cells.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         device = self.recipe.device
-        images = torch.from_numpy(np.stack([s.image for s in batch])).to(device).permute(0, 3, 1, 2)
+        images = images.to(device).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last in memory
         with torch.autocast(torch.device(device).type, torch.bfloat16):
-            logits, predicted = self.network(images.to(memory_format=torch.channels_last).float() / 255)
+            logits, predicted = self.network(images.float() / 255)
         height, width = images.shape[2:]
         loss, parts = detection_loss(
-            logits, predicted, gather(batch, device), height, width, ripeness=min(1.0, self.step / 1500)
+            logits, predicted, wanted.to(device), height, width, ripeness=min(1.0, self.step / 1500)
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

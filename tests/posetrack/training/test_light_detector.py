@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from posetrack.datasets.scenes import Scenes
 from posetrack.detectors.light import LightDetector
 from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector
-from posetrack.training.light_detector import Recipe, Run, export, train
+from posetrack.training.light_detector import Batches, Recipe, Run, export, train
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def scenes(monkeypatch: pytest.MonkeyPatch) -> Scenes:
 
 def test_the_loss_falls(scenes: Scenes) -> None:
     run = Run(Recipe(pictures=400, batch=4, warmup=3))
-    batch = [scenes.draw(96, 64) for _ in range(4)]
-    losses = [run.learn(batch) for _ in range(15)]
+    images, wanted = next(iter(Batches(scenes, run.recipe, 0)))
+    losses = [run.learn(images, wanted) for _ in range(15)]
     assert np.mean([score for score, _, _ in losses[-3:]]) < 0.6 * losses[0][0]
     assert np.mean([box for _, box, _ in losses[-3:]]) < 0.8 * losses[0][1]
 
@@ -44,6 +45,17 @@ def test_a_killed_run_goes_on_and_its_export_detects(scenes: Scenes, tmp_path: P
     export(path, tmp_path / "light.safetensors", score_threshold=0.35, long_side=96)
     detector = LightDetector(tmp_path / "light.safetensors")
     assert (detector.score_threshold, detector.long_side) == (0.35, 96)
+
+
+def test_workers_make_every_batch_once_and_in_order(scenes: Scenes) -> None:
+    recipe = Recipe(pictures=1, batch=2, workers=2)
+    batches = list(itertools.islice(Batches(scenes, recipe, first=1).load(), 4))
+    assert [tuple(images.shape) for images, _ in batches] == [(2, 96, 64, 3), (2, 64, 96, 3)] * 2
+    firsts = [images.float().mean().item() for images, _ in batches]
+    assert len(set(firsts)) == 4
+    again = next(iter(Batches(scenes, recipe, first=1).load()))
+    assert torch.equal(again[0], batches[0][0])
+    assert torch.equal(again[1].boxes, batches[0][1].boxes)
 
 
 def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
