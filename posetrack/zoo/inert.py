@@ -11,7 +11,7 @@ import math
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -79,13 +79,20 @@ class Record(dict[Any, Any]):
     __eq__ = object.__eq__
 
 
+class _Pairs(Record):
+    """An ordered dictionary; Python 2 wrote it as a call with all its items."""
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]] = ()) -> None:
+        dict.__init__(self, pairs)
+
+
 class _Unpickler(pickle.Unpickler):
     """Builds containers, numbers, strings and dense tensors, and records for everything else."""
 
     def __init__(
         self, file: IO[bytes], path: Path, storage: Callable[[torch.dtype, str, int], Tensor]
     ) -> None:
-        super().__init__(file)
+        super().__init__(file, encoding="latin1")  # what Python 2 wrote may be any bytes
         self.path, self.storage = path, storage
         self.names: dict[str, Any] = {}
 
@@ -107,7 +114,7 @@ class _Unpickler(pickle.Unpickler):
             return lambda storage, offset, size, stride, *_: _view(storage, offset, size, stride)
         if full in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"):
             return lambda tensor, *_: tensor
-        return type(full, (Record,), {})
+        return type(full, (_Pairs if full == "collections.OrderedDict" else Record,), {})
 
     def foreign(self) -> list[str]:
         usual = ("builtins.", "collections.", "torch.")

@@ -207,6 +207,12 @@ def test_objects_of_other_packages_are_passed_over(
     assert not any(name.startswith("mmengine") for name in sys.modules)
 
 
+def test_a_dictionary_as_python_2_wrote_it(state: State, tmp_path: Path) -> None:
+    written = Bomb(collections.OrderedDict, [[key, tensor] for key, tensor in state.items()])
+    torch.save({"state_dict": written, "host": Bomb(Path, "gpu")}, tmp_path / "weights.pth")
+    assert_same(read_checkpoint(tmp_path / "weights.pth"), state)
+
+
 def test_views_strides_and_types_survive_the_second_reader(
     tmp_path: Path, foreign: Callable[[str, str], Any]
 ) -> None:
