@@ -1,0 +1,233 @@
+"""The command as people use it: real files in, exit codes and one-line errors out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from posetrack.cli import main
+from posetrack.results.jsonl import read_jsonl
+from posetrack.video import open_video
+from tests.posetrack import media
+
+HEAVY = ("torch", "cv2", "numpy", "av", "scipy", "rich", "pydantic")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Half a second of numbered pictures, with sound."""
+    path = tmp_path / "clip.mp4"
+    media.write_video(path, media.numbered(12), sound=True)
+    return path
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was said on standard error: one line, from us."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("posetrack: ")]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_help_needs_no_heavy_package() -> None:
+    code = f"""
+import sys
+from posetrack.cli import main
+try:
+    main(["--help"])
+finally:
+    print([m for m in {HEAVY} if m in sys.modules])
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+
+
+def test_track_then_render_then_export(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["track", str(clip), "--out", str(out), "--trails", "--draw-boxes"]) == 0
+    assert capsys.readouterr().out.startswith("clip.mp4: 12 frames in ")
+    file = read_jsonl(out / "clip.jsonl")
+    assert [t.index for t in file.tracks] == list(range(12))
+    assert (file.header.source, file.header.width, file.header.preset) == ("clip.mp4", media.SIZE[0], "light")
+    assert [t.time for t in file.tracks] == pytest.approx(
+        [float(s) for s in media.stored_times(clip)], abs=1e-6
+    )
+    assert media.stored_times(out / "clip.mp4") == media.stored_times(clip)
+    assert media.sound_packets(out / "clip.mp4") == media.sound_packets(clip)
+
+    again = tmp_path / "again.mp4"
+    assert main(["render", str(out / "clip.jsonl"), str(clip), "--out", str(again)]) == 0
+    with open_video(again) as video:
+        assert [media.number_of(frame.image) for frame in video] == list(range(12))
+
+    for kind in ("posetrack18", "posetrack17", "coco", "mot", "csv", "parquet"):
+        target = tmp_path / f"export.{kind}"
+        assert main(["export", str(out / "clip.jsonl"), "--to", kind, "--out", str(target)]) == 0
+        assert target.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.mp4", None, "no such file or folder"),
+        ("empty.mp4", b"", "empty"),
+        ("text.mp4", b"This is not a video.\n" * 50, "text.mp4"),
+        ("folder", "dir", "no pictures"),
+    ],
+    ids=["missing", "zero bytes", "text", "folder without pictures"],
+)
+def test_what_is_no_video(
+    name: str, content: bytes | str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if content == "dir":
+        path.mkdir()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    assert main(["track", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert said in complaint(capsys)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_other_inputs_are_still_done(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["track", str(tmp_path / "missing.mp4"), str(clip), "--out", str(out), "--no-video"]) == 1
+    assert "missing.mp4" in complaint(capsys)
+    assert len(read_jsonl(out / "clip.jsonl").tracks) == 12
+    assert not (out / "clip.mp4").exists()
+
+
+def test_a_video_cut_off_half_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = tmp_path / "long.mp4"
+    media.write_video(whole, media.numbered(60), container={"movflags": "faststart"})
+    half = media.cut(whole, 0.6)
+    assert main(["track", str(half), "--out", str(tmp_path / "out")]) == 1
+    assert "lost" in complaint(capsys)
+    tracked = read_jsonl(tmp_path / "out" / f"{half.stem}.jsonl").tracks
+    assert 5 < len(tracked) < 60
+    with open_video(tmp_path / "out" / half.name) as video:
+        assert [media.number_of(frame.image) for frame in video] == list(range(len(tracked)))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--preset", "best"], "unknown preset 'best': choose one of light, realtime, paper"),
+        (["--preset", "paper"], "posetrack fetch"),
+        (["--device", "cuda"], "use --device cpu"),
+        (["--batch-size", "0"], "--batch-size 0"),
+        (["--boxes", "none.json"], "none.json"),
+        (["--colour", "red"], "--colour"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)
+def test_wrong_requests(
+    words: list[str], said: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("POSETRACK_HOME", str(tmp_path / "weights"))
+    assert main(["track", str(clip), "--out", str(tmp_path / "out"), *words]) == 2
+    assert said in complaint(capsys)
+
+
+def test_results_are_not_replaced_unasked(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "clip.jsonl").write_text("mine")
+    assert main(["track", str(clip), "--out", str(out)]) == 2
+    assert "--overwrite" in complaint(capsys)
+    assert (out / "clip.jsonl").read_text() == "mine"
+    assert not (out / "clip.mp4").exists()
+    assert main(["track", str(clip), "--out", str(out), "--overwrite"]) == 0
+    assert len(read_jsonl(out / "clip.jsonl").tracks) == 12
+
+
+def test_the_source_is_never_replaced(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = clip.read_bytes()
+    assert main(["track", str(clip), "--out", str(tmp_path), "--overwrite"]) == 2
+    assert "this very file" in complaint(capsys)
+    assert clip.read_bytes() == before
+
+
+def test_two_inputs_of_one_name(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "b" / "clip.mp4"
+    other.parent.mkdir()
+    other.write_bytes(clip.read_bytes())
+    assert main(["track", str(clip), str(other), "--out", str(tmp_path / "out")]) == 2
+    assert "clip.jsonl" in complaint(capsys)
+
+
+def test_an_unwritable_folder(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["track", str(clip), "--out", str(tmp_path / "file" / "out")]) == 2
+    assert "cannot make the folder" in complaint(capsys)
+
+
+def test_boxes_from_a_file_take_the_detectors_place(clip: Path, tmp_path: Path) -> None:
+    width, height = media.SIZE
+    boxes = [
+        {"frame": i, "bbox": [2, 2, width - 4, height - 4], "score": 0.9, "category_id": 1} for i in range(6)
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    words = ["track", str(clip), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
+    assert main(words) == 0
+    found = [len(t) for t in read_jsonl(tmp_path / "out" / "clip.jsonl").tracks]
+    assert (
+        max(found) <= 1
+    )  # nobody but where the file says; whether a pose is worth a track is the preset's call
+
+
+def test_a_video_of_another_size_is_not_drawn_over(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["track", str(clip), "--out", str(tmp_path / "out"), "--no-video"])
+    other = tmp_path / "other.mp4"
+    media.write_video(other, media.numbered(3, (64, 48)))
+    capsys.readouterr()
+    words = ["render", str(tmp_path / "out" / "clip.jsonl"), str(other), "--out", str(tmp_path / "x.mp4")]
+    assert main(words) == 2
+    assert "64x48" in complaint(capsys)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)], ids=["Ctrl-C", "SIGKILL"]
+)
+def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: int, tmp_path: Path) -> None:
+    source = tmp_path / "long.mp4"
+    media.write_video(source, (media.picture(n % 256) for n in range(3000)))
+    lines = tmp_path / "out" / "long.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "posetrack.cli", "track", str(source), "--out", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 60):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    tracked = read_jsonl(lines).tracks
+    assert 50 <= len(tracked) < 3000
+    with open_video(tmp_path / "out" / "long.mp4") as video:
+        shown = [media.number_of(frame.image) for frame in video]
+    assert shown == [n % 256 for n in range(len(shown))]
+    assert len(shown) > 20
+    if sent == signal.SIGINT:
+        assert "interrupted" in said
+        assert "Traceback" not in said
+        assert len(shown) == len(tracked)
