@@ -178,7 +178,7 @@ def _enlarge(source: Path, target: Path) -> None:
         cv2.imwrite(str(Path(folder, "0.png")), np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
         with open_video(folder) as like, open_video(source) as video, VideoWriter(target, like) as writer:
             for frame in video:
-                writer.write(cv2.resize(frame.image, SIZE), frame.time)
+                writer.write(np.asarray(cv2.resize(frame.image, SIZE), np.uint8), frame.time)
 
 
 def _frames(path: Path, limit: int) -> list[Frame]:

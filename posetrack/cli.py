@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from posetrack import __version__
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.flags import parse
+from posetrack.flags import Command, parse
 
 DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
@@ -217,7 +217,7 @@ def fetch(
     return DONE
 
 
-COMMANDS = {
+COMMANDS: dict[str, Command] = {
     "track": track,
     "render": render,
     "export": export,

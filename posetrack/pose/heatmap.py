@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 Decoder = Literal["quarter", "dark"]
 
@@ -36,7 +36,7 @@ def softmax_heatmaps(logits: Tensor, sigma: float) -> Tensor:
 
     Softmax over each map, scaled such that a joint known for certain gives the familiar Gaussian with peak 1.
     """
-    probability = logits.float().flatten(2).softmax(dim=2).unflatten(2, logits.shape[2:])
+    probability = logits.float().flatten(2).softmax(dim=2).view(logits.shape)
     return probability * (2 * math.pi * sigma**2)
 
 
@@ -71,7 +71,7 @@ def decode_quarter(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def decode_dark(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """Peak of every heatmap, moved to the top of the Gaussian that fits it (DARK: one Newton step on the logarithm).
+    """Peak of every heatmap, moved to the top of the Gaussian that fits it: one Newton step on the logarithm.
 
     Args:
         heatmaps: (B, K, h, w), any float type.

@@ -26,7 +26,7 @@ BOXES = np.array(
 
 
 def official_affine(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """get_affine_transform of the official lib, from its description: three points, scale = size / 200 x 1.25."""
+    """The official lib's affine, from its description: three points, scale = size / 200 x 1.25."""
     x1, y1, x2, y2 = box.astype(np.float64)
     w, h = x2 - x1, y2 - y1
     centre = np.array([x1 + w / 2, y1 + h / 2])
