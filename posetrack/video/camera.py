@@ -93,7 +93,7 @@ class CameraSource(Video):
             self._mailbox.close(error)
 
     def _from_camera(self, number: int) -> None:
-        self.name = f"camera {number}"
+        self.name = self.stem = f"camera {number}"
         capture = None if _known_absent(number) else cv2.VideoCapture(number)
         picture = _grab(capture) if capture is not None and capture.isOpened() else None
         if capture is None or picture is None:
@@ -118,7 +118,8 @@ class CameraSource(Video):
     def _from_video(self, source: str | Path) -> None:
         video = open_video(source)
         live = str(source).startswith(_LIVE) or video.duration is None
-        self.name, self.width, self.height, self.fps = video.name, video.width, video.height, video.fps
+        self.name, self.stem, self.fps = video.name, video.stem, video.fps
+        self.width, self.height = video.size
         self.pixel_aspect, self.path = video.pixel_aspect, video.path
 
         def pictures() -> Pictures:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote
 
 import av
 from av.container import InputContainer
@@ -33,6 +34,7 @@ class FileVideo(Video):
     def __init__(self, source: str, path: Path | None) -> None:
         self.path = path
         self.name = path.name if path else address_name(source)
+        self.stem = Path(self.name).stem
         self.losses = []
         self._url = f"file:{path}" if path else source  # "file:", or a colon in a name would mean a protocol
         with closing_container(self._url, self.name, path) as container:
@@ -252,4 +254,4 @@ def address_name(url: str) -> str:
     """The last part of an address that says something: "clip.mp4" of http://host/a/clip.mp4?x=1."""
     body = url.split("://", 1)[-1].split("?")[0].split("#")[0].rstrip("/")
     host_and_path = body.split("@")[-1]  # never show a password
-    return host_and_path.rsplit("/", 1)[-1] or url
+    return unquote(host_and_path.rsplit("/", 1)[-1])

@@ -27,6 +27,7 @@ class PictureVideo(Video):
 
     def __init__(self, paths: Sequence[Path], name: str, fps: float) -> None:
         self.name, self.fps, self.losses = name, fps, []
+        self.stem = name if len(paths) > 1 or name != paths[0].name else paths[0].stem
         self.frame_count, self.duration = len(paths), len(paths) / fps
         self._step = 1 / Fraction(fps).limit_denominator(100_000)
         self.time_base = self._step

@@ -34,6 +34,8 @@ def open_video(source: str | Path, *, picture_rate: float = 25.0) -> Video:
         InputError: there is nothing to read, in one line that says what to do.
     """
     text = str(source)
+    if not text:
+        raise InputError("the name of the video is empty; name a file, a folder or an address")
     if _is_address(text):
         if urlsplit(text).scheme != "file":
             return FileVideo(text, None)

@@ -20,6 +20,7 @@ class Video(ABC):
     """
 
     name: str  # of the file, the folder or the address: "clip.mp4"
+    stem: str  # the name without a file's ending: what outputs are named after
     width: int  # pixels, upright
     height: int
     fps: float  # frames per second, on average
@@ -45,11 +46,6 @@ class Video(ABC):
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.width, self.height
-
-    @property
-    def stem(self) -> str:
-        """The name without a file's ending: what outputs are named after."""
-        return Path(self.name).stem if self.path else self.name
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ killed run leaves all but the last half second; when it is closed, FFmpeg's hybr
 
 from __future__ import annotations
 
+import os
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -40,11 +41,12 @@ _CONTAINER = {
     "max_interleave_delta": "1000000",  # microseconds that a picture waits for sound that never comes
 }
 # Measured at 720p on one core of the development machine: 8 ms a frame. Macroblock trees, which `superfast`
-# lacks, halve the size at the same PSNR; a short lookahead and no B-frames keep 4 frames in the encoder.
+# lacks, halve the size at the same PSNR; a short lookahead and no B-frames hold back 4 frames.
 _X264 = {
     "preset": "superfast",
     "x264-params": "mbtree=1:rc-lookahead=3:sync-lookahead=0:bframes=0",
 }
+_THREADS = 4  # of the encoder, at most: each holds one more frame back
 _KEY_FRAME_EVERY = 2  # seconds
 _QUEUE = 8  # frames that wait for the encoder
 _FINEST = 10**7  # ticks per second; finer clocks (Matroska can have nanoseconds) are written in microseconds
@@ -138,6 +140,7 @@ class VideoWriter:
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._tick
+        context.thread_count = min(_THREADS, os.cpu_count() or 1)
         context.gop_size = max(1, round(_KEY_FRAME_EVERY * like.fps))
         context.flags |= Flags.frame_duration  # else every frame counts as 1 / fps long
         context.sample_aspect_ratio = like.pixel_aspect

@@ -132,7 +132,7 @@ def test_a_file_may_be_cut_off_anywhere_after_its_header(tmp_path: Path) -> None
     lines = data.split(b"\n")
     ends = np.cumsum([len(line) + 1 for line in lines])  # just behind each line break
     broken = tmp_path / "broken.jsonl"
-    for length in range(ends[0] - 1, len(data), 3):
+    for length in sorted({*range(ends[0] - 1, len(data), 5), *(ends[:-1] - 1), *ends[:-1]}):
         broken.write_bytes(data[:length])
         file = read_jsonl(broken)
         whole = sum(length >= end - 1 for end in ends[:-1]) - 1  # a line needs all but its break

@@ -47,7 +47,7 @@ def test_one_picture(tmp_path: Path) -> None:
     video = open_video(save(tmp_path / "one.png", picture(7)))
     (frame,) = video
     assert np.array_equal(frame.image, picture(7))
-    assert (video.name, video.frame_count) == ("one.png", 1)
+    assert (video.name, video.stem, video.frame_count) == ("one.png", "one", 1)
 
 
 @pytest.mark.parametrize("ending", ["png", "tiff", "bmp", "webp", "ppm", "jp2"])

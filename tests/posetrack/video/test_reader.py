@@ -15,7 +15,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import expand_sources, open_video
-from posetrack.video.container import _Clock
+from posetrack.video.container import _Clock, address_name
 from tests.posetrack.media import cut, number_of, numbered, picture, write_video
 
 UNEVEN = [0, 512, 1536, 1792, 1800, 9000, 9512, 20_000, 20_001, 23_000]  # ticks of 1/15360 s
@@ -320,6 +320,7 @@ def glob_without_match(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda _: "", r"the name of the video is empty; name a file, a folder or an address"),
         (nothing, r"no such file or folder: .*absent\.mp4; check the path"),
         (empty_file, r"zero\.mp4 is empty \(0 bytes\); copy or record it again"),
         (text_file, r"notes\.mp4 is not a video that FFmpeg can read \(.+\); check that it plays elsewhere"),
@@ -346,6 +347,18 @@ def test_names_that_ffmpeg_would_take_for_something_else(tmp_path: Path) -> None
         path = write_video(tmp_path / "plain.mp4", numbered(2)).rename(tmp_path / name)
         assert len(list(open_video(path))) == 2
         assert open_video(path.as_uri()).name == name
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://host/films/my%20clip.mp4?key=1/2#t=3", "my clip.mp4"),
+        ("rtsp://user:secret@camera/stream1", "stream1"),
+        ("rtsp://user:secret@camera/", "camera"),
+    ],
+)
+def test_names_of_addresses_hold_no_password(address: str, name: str) -> None:
+    assert address_name(address) == name
 
 
 def test_expand_sources(tmp_path: Path) -> None:
