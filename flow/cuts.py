@@ -1,15 +1,18 @@
 """Scene cuts, found on thumbnails: does this frame still show the scene of the frame before?
 
-Two thumbnails are alike when their contents match after the best shift (so a pan or a shaking camera is no
-cut) and when they hold the same colours. Both are measured after brightness and contrast are evened out, so a
-change of exposure is no cut either. A dissolve is not found: its neighbouring frames are alike.
+Two thumbnails are alike when part of the one is found again in the other, wherever it moved (so a pan, a
+shaking camera or somebody walking by is no cut), and when they hold the same colours. Brightness and contrast
+are evened out first, so a change of exposure is no cut either. A dissolve is not found: its neighbouring
+frames are alike.
 
-    >>> detector = CutDetector()
-    >>> [detector(image) for image in images]
-    [True, False, False, True, False]
+>>> detector = CutDetector()
+>>> [detector(image) for image in images]
+[True, False, False, True, False]
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,12 +24,18 @@ Thumbnail = NDArray[np.uint8]  # (SIDE, SIDE, 3)
 
 SIDE = 32  # pixels; every picture becomes a square, whatever its shape
 SHIFT = 8  # thumbnail pixels: the scene may move by a quarter of the picture between two frames
+PARTS = ((8, 8, 16), (4, 2, 14), (4, 16, 14), (14, 2, 14), (14, 16, 14))  # top, left, side: middle, corners
 BLANK = 4.0  # gray levels: a thumbnail with less contrast (black, white, fog) shows no scene
 FLASH = 0.3  # of the picture burnt out that was not so before: a flash hides the scene
 FLASH_FRAMES = 2  # a flash is over after so many frames; what stays white is a bright scene
-STILL = 12  # gray levels: a thumbnail pixel that changed by less shows the same as before
-STAYED = 0.6  # of the picture as it was: something moves before a background that stays, which is no cut
-THRESHOLD = 0.73  # a scene less like the one before is another one; real motion stays above, real cuts below
+THRESHOLD = 0.74  # a scene less like the one before is another one; real motion stays above, real cuts below
+
+
+class Scene(NamedTuple):
+    """What is remembered of a picture."""
+
+    plain: Thumbnail
+    even: Thumbnail  # mean luminance 128, its standard deviation 32
 
 
 class CutDetector:
@@ -39,8 +48,7 @@ class CutDetector:
     def reset(self) -> None:
         """Forget the frame before: a new video begins."""
         self._shape: tuple[int, ...] | None = None
-        self._scene: Thumbnail | None = None  # None as long as every frame was blank
-        self._small: Thumbnail | None = None  # the same frame, not evened out
+        self._scene: Scene | None = None  # None as long as every frame was blank
         self._burnt = 0.0  # share of the scene that is burnt out
         self._flashes = 0  # frames since the scene was last seen
 
@@ -50,40 +58,26 @@ class CutDetector:
         A blank or burnt-out frame is no cut by itself: the next clear one is compared with the scene before.
         """
         small = _shrink(image)
-        blank = float(small.mean(axis=2).std()) < BLANK
-        burnt = float((small.mean(axis=2) > 240).mean())
-        if self._shape != image.shape:
-            self._shape = image.shape
-            self._scene = None
-            self._remember(small, burnt, blank)
-            return True
-        flash = burnt - self._burnt > FLASH and self._flashes < FLASH_FRAMES
-        if blank or flash:
+        luminance = small.mean(axis=2)
+        blank = float(luminance.std()) < BLANK
+        burnt = float((luminance > 240).mean())
+        resized, self._shape = self._shape != image.shape, image.shape
+        flash = not resized and burnt - self._burnt > FLASH and self._flashes < FLASH_FRAMES
+        if flash or (blank and not resized):
             self._flashes += flash
             return False
-        before, small_before = self._scene, self._small
-        scene = self._remember(small, burnt, blank)
-        if before is None or small_before is None:
-            return True
-        return likeness(before, scene) < self._threshold and stayed(small_before, small) < STAYED
-
-    def _remember(self, small: Thumbnail, burnt: float, blank: bool) -> Thumbnail:
-        scene = _even_out(small)
-        self._scene, self._small = (None, None) if blank else (scene, small)
+        before = None if resized else self._scene
+        scene = Scene(small, _even_out(small))
+        self._scene = None if blank else scene
         self._burnt, self._flashes = burnt, 0
-        return scene
+        return before is None or likeness(before, scene) < self._threshold
 
 
-def likeness(a: Thumbnail, b: Thumbnail) -> float:
-    """How alike two evened-out scenes are, at most 1: two parts content, one part colours."""
-    content = max(_best_match(a, b), _best_match(b, a))
-    colours = float(np.minimum(_colours(a), _colours(b)).sum())
+def likeness(a: Scene, b: Scene) -> float:
+    """How alike two scenes are, at most 1: two parts content, one part colours."""
+    content = max(_best_match(a.even, b.even, *part) for part in PARTS)
+    colours = max(_shared_colours(a.even, b.even), _shared_colours(a.plain, b.plain))
     return (2 * content + colours) / 3
-
-
-def stayed(a: Thumbnail, b: Thumbnail) -> float:
-    """Share of the pixels that hardly changed."""
-    return float((np.abs(a.astype(np.int16) - b).max(axis=2) < STILL).mean())
 
 
 def _shrink(image: Image) -> Thumbnail:
@@ -93,23 +87,27 @@ def _shrink(image: Image) -> Thumbnail:
 
 
 def _even_out(small: Thumbnail) -> Thumbnail:
-    """Mean luminance to 128 and its standard deviation to 32."""
     luminance = small.mean(axis=2)
     contrast = max(float(luminance.std()), BLANK)
     even = (small - luminance.mean()) * (32 / contrast) + 128.5
     return np.asarray(np.clip(even, 0, 255), np.uint8)  # not float32: matchTemplate is slow on float colours
 
 
-def _best_match(a: Thumbnail, b: Thumbnail) -> float:
-    """Correlation of the middle of a with the place in b where it fits best."""
-    middle = np.ascontiguousarray(a[SHIFT:-SHIFT, SHIFT:-SHIFT])
-    if middle.std() < 2:  # nothing to recognise there
+def _best_match(a: Thumbnail, b: Thumbnail, top: int, left: int, side: int) -> float:
+    """Correlation of a square part of a with the place in b, at most SHIFT away, where it fits best."""
+    part = a[top : top + side, left : left + side]
+    if part.std() < 2:  # nothing to recognise there
         return 0.0
-    match = cv2.matchTemplate(b, middle, cv2.TM_CCOEFF_NORMED)
+    around = b[max(0, top - SHIFT) : top + side + SHIFT, max(0, left - SHIFT) : left + side + SHIFT]
+    match = cv2.matchTemplate(np.ascontiguousarray(around), np.ascontiguousarray(part), cv2.TM_CCOEFF_NORMED)
     return float(match[np.isfinite(match)].max(initial=0.0))
 
 
-def _colours(a: Thumbnail) -> NDArray[np.float64]:
-    """Share of the pixels in each of 5 x 5 x 5 colours, bins one standard deviation wide."""
-    level = np.clip((a.astype(np.int64) - 48) // 32, 0, 4).reshape(-1, 3)
-    return np.bincount(level @ np.array([25, 5, 1]), minlength=125) / len(level)
+def _shared_colours(a: Thumbnail, b: Thumbnail) -> float:
+    """How much two histograms of 7 x 7 x 7 colours have in common, 0 to 1."""
+    return float(np.minimum(_histogram(a), _histogram(b)).sum())
+
+
+def _histogram(a: Thumbnail) -> NDArray[np.float64]:
+    level = np.clip((a.astype(np.int64) - 16) // 32, 0, 6).reshape(-1, 3)
+    return np.bincount(level @ np.array([49, 7, 1]), minlength=343) / len(level)

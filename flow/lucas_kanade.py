@@ -31,7 +31,7 @@ Shifts = NDArray[np.float32]  # (M, 2) working pixels
 
 # All in working pixels, that is of a picture whose long side is about 640.
 WINDOW = 13  # of a tracker
-LEVELS = 3  # halvings above the working picture: 30 px there are 4 px at the top
+LEVELS = 4  # halvings above the working picture: 60 px there are 4 px at the top
 STARTS = 5 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], np.float32)
 PATCH = np.arange(-4, 5, dtype=np.float32)  # the 9 x 9 pixels that decide between motions
 RETURN = 1.0  # a point is visible when tracking back ends this close to where it came from
@@ -126,7 +126,8 @@ class SparseMotion:
         distance = np.linalg.norm(start[lost, None] - start[visible], axis=2)  # (lost, visible)
         nearest = np.argsort(distance, axis=1)[:, :NEIGHBOURS]
         guess = np.median(shift[visible][nearest], axis=1)
-        better = cost[lost] == np.inf  # outside the picture there is nothing to compare
+        # Where either end lies outside the picture there is nothing to compare.
+        better = np.isinf(cost[lost]) | ~self.scale.inside(self.scale.to_picture(start[lost] + guess))
         inside = ~better
         if inside.any():
             ours = self._misfit(start[lost[inside]], guess[inside, None])[:, 0]

@@ -43,6 +43,9 @@ class WorkingScale:
     def to_working(self, points: Points) -> Points:
         return (points + np.float32(0.5)) * self.factor - np.float32(0.5)
 
+    def to_picture(self, points: Points) -> Points:
+        return (points + np.float32(0.5)) / self.factor - np.float32(0.5)
+
     def inside(self, points: Points) -> NDArray[np.bool_]:
         """(M,): the point of the picture lies on one of its pixels."""
         within: NDArray[np.bool_] = (points >= -0.5) & (points <= np.subtract(self.picture, 0.5))
