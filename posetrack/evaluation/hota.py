@@ -217,17 +217,19 @@ def associate(videos: Sequence[Matches]) -> tuple[Floats, Floats]:
     )
     couple_joint = joint[first]
     together = truth_joints[truth[first], couple_joint] + prediction_joints[prediction[first], couple_joint]
-    association, fragments = np.zeros((A, K)), np.zeros((A, K))
-    for a in range(A):
-        here = np.flatnonzero(accepted[:, a])
-        common = np.bincount(couple[here], minlength=len(first))
-        union = np.maximum(together - common, 1)
-        association[a] = np.bincount(couple_joint, common**2 / union, K)
-        stretch = np.cumsum(np.diff(couple[here], prepend=-1) != 0) - 1
-        length = np.bincount(stretch)
-        starts = here[np.searchsorted(stretch, np.arange(len(length)))]
-        fragments[a] = np.bincount(joint[starts], length**2 / union[couple[starts]], K)
-    return association, fragments
+
+    # every accepted match of every threshold, by threshold, track and time
+    C = len(first)
+    threshold, match = np.nonzero(accepted.T)
+    key = threshold * C + couple[match]  # (threshold, couple)
+    common = np.bincount(key, minlength=A * C).reshape(A, C)
+    union = np.maximum(together - common, 1)
+    starts = np.flatnonzero(np.diff(key, prepend=-1))  # of the stretches
+    length = np.diff(starts, append=len(key))
+    cell = (couple_joint + K * np.arange(A)[:, None]).ravel()  # (A C) -> (A K)
+    association = np.bincount(cell, (common**2 / union).ravel(), A * K)
+    fragments = np.bincount(cell[key[starts]], length**2 / union.ravel()[key[starts]], A * K)
+    return association.reshape(A, K).astype(np.float64), fragments.reshape(A, K).astype(np.float64)
 
 
 def _add_up(parts: Sequence[Tracks]) -> Ints:

@@ -29,6 +29,7 @@ from posetrack.results.annotations import (
     Problem,
     frame_label,
     read_annotations,
+    short_name,
 )
 from posetrack.results.check import faults, json_files
 
@@ -61,8 +62,10 @@ def evaluate_posetrack(
         frames, truth = _read(truth_file, ground_truth=True)[1:]
         file, answered, predictions = _read(answer)
         _same_frames(frames, answered, answer, file)
-        years.setdefault(2017 if isinstance(file, Annotations17) else 2018, answer.name)
-        for problem in _doubts(frames, answered, predictions, answer.name, isinstance(file, Annotations17)):
+        years.setdefault(2017 if isinstance(file, Annotations17) else 2018, short_name(answer))
+        for problem in _doubts(
+            frames, answered, predictions, short_name(answer), isinstance(file, Annotations17)
+        ):
             doubts.setdefault(problem.field, []).append(problem)
         scene = make_scene(truth_file.stem, frames, truth, predictions)
         results.append(_evaluate(scene, quirks))
@@ -108,7 +111,7 @@ def _pair_files(gt_dir: Path, pred_dir: Path) -> tuple[list[Path], list[Path]]:
 
 def _read(path: Path, *, ground_truth: bool = False) -> tuple[Annotations, Frames, People]:
     file = read_annotations(path)
-    found = faults(file, path.name, ground_truth=ground_truth)
+    found = faults(file, short_name(path), ground_truth=ground_truth)
     if found:
         raise BrokenFile(found)
     return file, *read_people(file)
@@ -118,7 +121,7 @@ def _same_frames(truth: Frames, answered: Frames, path: Path, file: Annotations)
     if len(truth.names) != len(answered.names):
         field = "annolist" if isinstance(file, Annotations17) else "images"
         what = f"{len(answered.names)} frames, the ground truth has {len(truth.names)}; answer every frame"
-        raise BrokenFile([Problem(path.name, "", field, what)])
+        raise BrokenFile([Problem(short_name(path), "", field, what)])
 
 
 def _doubts(truth: Frames, answered: Frames, predictions: People, name: str, old: bool) -> Iterator[Problem]:

@@ -19,7 +19,9 @@ from posetrack.results.annotations import (
     Problem,
     frame_label,
     read_annotations,
+    short_name,
 )
+from posetrack.results.formats import image_id
 from posetrack.skeletons import COCO17, POSETRACK17
 
 MAX_TRACK_ID = 999
@@ -136,44 +138,55 @@ def check_submission(folder: str | Path, annotations: str | Path | None = None) 
         annotations: folder of the annotation files; when given, names, frames and their order are compared.
 
     Raises:
-        PoseTrackError: a folder does not exist or holds no .json file.
+        PoseTrackError: a folder does not exist or holds no .json file, or an annotation file is broken.
     """
     files = json_files(folder)
     expected = {path.name: path for path in json_files(annotations)} if annotations is not None else {}
-    problems, years = [], {}
+    problems: list[Problem] = []
+    years: dict[str, int] = {}
     for path in files:
+        name = short_name(path)
+        truth = read_annotations(expected[path.name]) if path.name in expected else None
         try:
             file = read_annotations(path)
-            problems += faults(file, path.name)
-            problems += _rule_breaks(file, path.name)
-            if path.name in expected:
-                problems += _frame_differences(file, read_annotations(expected[path.name]), path.name)
-            years[path.name] = 2017 if isinstance(file, Annotations17) else 2018
         except BrokenFile as broken:
             problems += broken.problems
-        except PoseTrackError as error:
-            problems.append(Problem(path.name, "", "", str(error)))
+            continue
+        problems += faults(file, name)
+        problems += _rule_breaks(file, name)
+        if truth is not None:
+            problems += _frame_differences(file, truth, name)
+        years[name] = 2017 if isinstance(file, Annotations17) else 2018
     if len(set(years.values())) > 1:
         few = min((2017, 2018), key=list(years.values()).count)
         odd = next(name for name, year in years.items() if year == few)
         what = f"a file of {few} among files of {2018 if few == 2017 else 2017}; use one format for all"
         problems.append(Problem(odd, "", "annolist" if few == 2017 else "images", what))
     if expected:
-        names = {path.name for path in files}
-        absent = [
-            Problem(n, "", "", "missing; every annotation file needs its answer")
-            for n in expected
-            if n not in names
+        here = Path(folder).name
+        absent = sorted(expected.keys() - {path.name for path in files})
+        strange = [path for path in files if path.name not in expected]
+        what = "missing; every annotation file needs its answer"
+        problems += [Problem(f"{here}/{name}", "", "", what) for name in absent]
+        problems += [
+            Problem(short_name(path), "", "", "answers no annotation file; remove it") for path in strange
         ]
-        strange = [
-            Problem(n, "", "", "answers no annotation file; remove it") for n in names if n not in expected
-        ]
-        problems += absent + sorted(strange, key=lambda problem: problem.file)
     return problems
 
 
 def _rule_breaks(file: Annotations, name: str) -> Iterator[Problem]:
-    """Ids outside 0 to 999, and missing scores (once a file: they are missing everywhere or nowhere)."""
+    """Ids outside 0 to 999; once a file: a category or frame names poseval stops at, and missing scores."""
+    if isinstance(file, Annotations18):
+        if file.categories[0].name != "person":
+            what = f"{file.categories[0].name!r} instead of 'person'"
+            yield Problem(name, "", "categories[0].name", what)
+        for index, image in enumerate(file.images):
+            if image_id(image.file_name, -1) < 0:
+                what = (
+                    f"{image.file_name} is no PoseTrack frame, which is like .../000342_mpii_test/000012.jpg"
+                )
+                yield Problem(name, frame_label(index, image.file_name), f"images[{index}].file_name", what)
+                break
     unscored = 0
     first = None
     for frame, field, identity, scored, joints in _people(file):

@@ -18,6 +18,7 @@ from posetrack.results.annotations import (
     Annotations18,
     BrokenFile,
     read_annotations,
+    short_name,
     write_annotations,
 )
 from posetrack.results.check import MAX_TRACK_ID, faults
@@ -140,7 +141,9 @@ def _listed_frames(annotation: str | Path) -> list[dict[str, Any]]:
     """The frame entries of an annotation file, without what only ground truth has."""
     file = read_annotations(annotation)
     found = [
-        f for f in faults(file, Path(annotation).name, ground_truth=True) if f.field.startswith("images")
+        f
+        for f in faults(file, short_name(Path(annotation)), ground_truth=True)
+        if f.field.startswith("images")
     ]
     if found:
         raise BrokenFile(found)
@@ -181,7 +184,7 @@ def read_posetrack(path: str | Path, *, size: tuple[int, int] = (0, 0), fps: flo
         PoseTrackError: the file is missing or broken.
     """
     file = read_annotations(path)
-    found = faults(file, Path(path).name, ground_truth=False)
+    found = faults(file, short_name(Path(path)), ground_truth=False)
     if found:
         raise BrokenFile(found)
     file = to_2018(file)

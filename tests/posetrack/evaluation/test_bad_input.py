@@ -33,16 +33,16 @@ class Case:
     message: str
 
 
-P2 = "000000.json: frame 1 (000001.jpg): annotations[2]"
+P2 = "p/000000.json: frame 1 (000001.jpg): annotations[2]"
 CASES = [
     Case(
         "other number of frames",
         changed(lambda c: c["images"].pop() and c.update(annotations=c["annotations"][:4])),
-        "000000.json: images: 2 frames, the ground truth has 3; answer every frame",
+        "p/000000.json: images: 2 frames, the ground truth has 3; answer every frame",
     ),
     Case(
         "an id twice in a frame", changed(lambda c: c["annotations"][3].update(track_id=0)),
-        "000000.json: frame 1 (000001.jpg): annotations[3].track_id: 0 is used twice in this frame; "
+        "p/000000.json: frame 1 (000001.jpg): annotations[3].track_id: 0 is used twice in this frame; "
         "give every person an own id",
     ),
     Case(
@@ -71,21 +71,24 @@ CASES = [
     ),
     Case(
         "unknown joint", changed(lambda c: c["categories"][0]["keypoints"].__setitem__(0, "right_toe")),
-        "000000.json: categories[0].keypoints: missing right_ankle; unknown right_toe: name the 15 joints of "
-        "PoseTrack (and the ears), or the 17 of COCO",
+        "p/000000.json: categories[0].keypoints: missing right_ankle; unknown right_toe: name the 15 joints "
+        "of PoseTrack (and the ears), or the 17 of COCO",
     ),
-    Case("no categories", changed(lambda c: c.pop("categories")), "000000.json: categories: Field required"),
+    Case(
+        "no categories", changed(lambda c: c.pop("categories")),
+        "p/000000.json: categories: Field required",
+    ),
     Case(
         "unknown image", changed(lambda c: c["annotations"][2].update(image_id=5)),
-        "000000.json: annotations[2].image_id: 5 is the id of no image of this file",
+        "p/000000.json: annotations[2].image_id: 5 is the id of no image of this file",
     ),
     Case(
         "an image twice",
         changed(lambda c: c["images"][2].update(id=c["images"][1]["id"]) or c.update(annotations=[])),
-        "000000.json: frame 2 (000002.jpg): images[2].id: 10000010001 is used twice; ids must be unique",
+        "p/000000.json: frame 2 (000002.jpg): images[2].id: 10000010001 is used twice; ids must be unique",
     ),
-    Case("cut off", json.dumps(answer())[:700], "000000.json: Invalid JSON: EOF while parsing"),
-    Case("another kind of file", "[]", "000000.json: Input should be an object, got []"),
+    Case("cut off", json.dumps(answer())[:700], "p/000000.json: Invalid JSON: EOF while parsing"),
+    Case("another kind of file", "[]", "p/000000.json: Input should be an object, got []"),
 ]  # fmt: skip
 
 
@@ -107,7 +110,7 @@ def test_faults_of_the_ground_truth_are_named_as_well(tmp_path: Path) -> None:
     with pytest.raises(PoseTrackError) as caught:
         evaluate_posetrack(truth, predictions)
     line = "frame 2 (000002.jpg): annotations[4].bbox_head: missing; ground truth needs the head box"
-    assert str(caught.value) == f"000000.json: {line}"
+    assert str(caught.value) == f"gt/000000.json: {line}"
 
 
 def test_faults_of_2017_files(tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_faults_of_2017_files(tmp_path: Path) -> None:
         (tmp_path / "p" / "000000.json").write_text(json.dumps({"annolist": [frame]}))
         with pytest.raises(PoseTrackError) as caught:
             evaluate_posetrack(truth, tmp_path / "p")
-        place = "000000.json: frame 0 (00000001.jpg): annolist[0].annorect[0].annopoints[0].point[0]"
+        place = "p/000000.json: frame 0 (00000001.jpg): annolist[0].annorect[0].annopoints[0].point[0]"
         assert str(caught.value).startswith(f"{place}.{line}")
 
 
@@ -156,5 +159,5 @@ def test_mixed_years_are_evaluated_with_a_warning(tmp_path: Path) -> None:
     report = evaluate_posetrack(truth, predictions)
     assert report.totals["ap"] == pytest.approx(100)
     assert report.warnings == (
-        "000001.json: annolist: a file of 2017 among files of 2018; PoseTrack takes one format for all",
+        "p/000001.json: annolist: a file of 2017 among files of 2018; PoseTrack takes one format for all",
     )

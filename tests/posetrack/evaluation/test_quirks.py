@@ -94,8 +94,8 @@ def test_missing_score_ranks_last(tmp_path: Path) -> None:
         report = evaluate(tmp_path, file(ALONE), answer)
         assert report.totals["ap"] == pytest.approx(ap)
         assert report.warnings == (
-            "000000.json: frame 0 (000000.jpg): scores: missing in 4 poses; joints without score rank last, "
-            "which lowers AP",
+            "p/000000.json: frame 0 (000000.jpg): scores: missing in 4 poses; "
+            "joints without score rank last, which lowers AP",
         )
 
 
@@ -118,7 +118,7 @@ def test_frames_are_paired_by_place_and_a_warning_says_so(tmp_path: Path) -> Non
     report = evaluate(tmp_path, file(ALONE), answer)
     assert report.totals["ap"] == pytest.approx(100)
     assert report.warnings == (
-        "000000.json: frame 1 (000001.jpg): file_name: is v/000002.jpg; "
+        "p/000000.json: frame 1 (000001.jpg): file_name: is v/000002.jpg; "
         "frames are compared by their place in the file",
     )
 

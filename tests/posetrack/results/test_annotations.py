@@ -168,22 +168,23 @@ def test_any_file_survives_the_other_format(frames: list[list[Any]], names: list
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "a.json: Invalid JSON: EOF while parsing a value"),
-        ("{", "a.json: Invalid JSON"),
-        ("{}", "a.json: images: Field required (and 2 more faults in this file)"),
-        ('{"annolist": 3}', "a.json: annolist: Input should be a valid array, got 3"),
-        ('{"annolist": [{"image": [], "annorect": []}]}', "a.json: annolist[0].image: List should have"),
+        ("", "x/a.json: Invalid JSON: EOF while parsing a value"),
+        ("{", "x/a.json: Invalid JSON"),
+        ("{}", "x/a.json: images: Field required (and 2 more faults in this file)"),
+        ('{"annolist": 3}', "x/a.json: annolist: Input should be a valid array, got 3"),
+        ('{"annolist": [{"image": [], "annorect": []}]}', "x/a.json: annolist[0].image: List should have"),
         (
             '{"images": [{"file_name": "v/000007.jpg", "id": "x"}], "annotations": [], '
             '"categories": [{"keypoints": []}]}',
-            "a.json: frame 0 (000007.jpg): images[0].id: Input should be a valid integer, got 'x'",
+            "x/a.json: frame 0 (000007.jpg): images[0].id: Input should be a valid integer, got 'x'",
         ),
     ],
 )  # fmt: skip
 def test_broken_files_are_named(text: str, line: str, tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(text)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a.json").write_text(text)
     with pytest.raises(BrokenFile) as caught:
-        read_annotations(tmp_path / "a.json")
+        read_annotations(tmp_path / "x" / "a.json")
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 

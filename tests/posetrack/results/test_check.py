@@ -24,7 +24,7 @@ def person_at(index: int, **fields: Any) -> Callable[[Json], None]:
     return lambda content: content["annotations"][index].update(fields)
 
 
-FRAME_0, FRAME_1, FRAME_2 = (f"000000.json: frame {t} (00000{t}.jpg)" for t in range(3))
+FRAME_0, FRAME_1, FRAME_2 = (f"p/000000.json: frame {t} (00000{t}.jpg)" for t in range(3))
 OUTSIDE = "outside 0 to 999; number the tracks anew in every sequence"
 CASES: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     ("right", lambda c: None, []),
@@ -48,7 +48,7 @@ CASES: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     (
         "a frame left out",
         lambda c: [c["images"].pop(), c["annotations"].__delitem__(slice(4, 6))],
-        ["000000.json: images: 2 frames, the annotation file has 3; answer every frame, empty ones too"],
+        ["p/000000.json: images: 2 frames, the annotation file has 3; answer every frame, empty ones too"],
     ),
     (
         "frames in another order",
@@ -63,9 +63,20 @@ CASES: list[tuple[str, Callable[[Json], Any], list[str]]] = [
          f"{FRAME_2}: annotations[5].keypoints[0]: Input should be a finite number, got nan"],
     ),
     (
+        "another category",
+        lambda c: c["categories"][0].update(name="dog"),
+        ["p/000000.json: categories[0].name: 'dog' instead of 'person'"],
+    ),
+    (
+        "frames of another video",
+        lambda c: [image.update(file_name=f"clip/{t:06d}.jpg") for t, image in enumerate(c["images"])],
+        [f"{FRAME_0}: images[0].file_name: clip/000000.jpg is no PoseTrack frame, which is like "
+         ".../000342_mpii_test/000012.jpg"],
+    ),
+    (
         "no joint names",
         lambda c: c["categories"][0].pop("keypoints"),
-        ["000000.json: categories[0].keypoints: Field required"],
+        ["p/000000.json: categories[0].keypoints: Field required"],
     ),
 ]  # fmt: skip
 
@@ -101,9 +112,9 @@ def test_missing_strange_and_mixed_files(tmp_path: Path) -> None:
     old = folder / "000001.json"
     write_annotations(to_2017(read_annotations(old)), old)
     assert [str(problem) for problem in check_submission(folder, annotations)] == [
-        "000001.json: annolist: a file of 2017 among files of 2018; use one format for all",
-        "000002.json: missing; every annotation file needs its answer",
-        "000009.json: answers no annotation file; remove it",
+        "p/000001.json: annolist: a file of 2017 among files of 2018; use one format for all",
+        "p/000002.json: missing; every annotation file needs its answer",
+        "p/000009.json: answers no annotation file; remove it",
     ]
 
 
