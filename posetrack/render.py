@@ -57,7 +57,9 @@ def render_video(
                 clip.write(image, frame.time)
                 frames += 1
                 report(frames, len(tracks) if tracks is not None else 0)
-        losses = list(video.losses)
+        losses = [*video.losses, *clip.warnings]
+    if file.cut_off:
+        losses.append(f"{tracks_path}: the last line is cut off and left out")
     if undrawn:
         losses.append(f"{undrawn} of {frames} frames have no line in {tracks_path}")
     return losses

@@ -30,7 +30,7 @@ class Summary:
     frames: int = 0
     seconds: float = 0.0
     ids: set[int] = field(default_factory=set)
-    losses: list[str] = field(default_factory=list)  # what could not be decoded
+    losses: list[str] = field(default_factory=list)  # what could not be decoded, or copied
 
     def __str__(self) -> str:
         rate = self.frames / self.seconds if self.seconds else 0.0
@@ -97,7 +97,7 @@ def track_video(
                 summary.ids.update(tracks.ids.tolist())
                 report(summary.frames, len(tracks))
         summary.seconds = time.perf_counter() - start
-        summary.losses = list(clip.losses)
+        summary.losses = [*clip.losses, *(pictures.warnings if pictures is not None else [])]
     if summary.frames == 0:
         raise InputError(
             f"{clip.name}: not one frame could be decoded: {'; '.join(summary.losses) or 'it is empty'}"
