@@ -47,12 +47,13 @@ def read(path: Path) -> tuple[Any, list[str]]:
     """What the file holds, and the names of the foreign objects in it, which are `Record`s now.
 
     Raises:
-        PoseTrackError: the file asks to run code.
+        PoseTrackError: the file asks to run code, or torch did not write it.
         Exception: of many kinds, where the file is damaged.
     """
-    if zipfile.is_zipfile(path):
-        return _read_zip(path)
     with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return _read_zip(path)
+        file.seek(0)
         return _read_legacy(file, path)
 
 
@@ -170,7 +171,7 @@ def _read_legacy(file: IO[bytes], path: Path) -> tuple[Any, list[str]]:
         return storages.setdefault(key, torch.empty(count, dtype=dtype))  # filled below
 
     if _Unpickler(file, path, none).load() != _LEGACY_MAGIC:
-        raise pickle.UnpicklingError("a plain pickle, not written by torch.save")
+        raise PoseTrackError(f"{path}: a plain pickle; write weights with torch.save or as safetensors")
     _Unpickler(file, path, none).load()  # protocol
     machine = _Unpickler(file, path, none).load()
     if not machine.get("little_endian", True):
