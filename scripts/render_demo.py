@@ -4,7 +4,7 @@
     python scripts/render_demo.py --assets ../shared/data/makehuman --still 95 --out /tmp/frames
 
 Reads MakeHuman's CC0 bodies and CMU's motion clips (a folder, or the folder with makehuman_subset.tar.gz);
-none of them ends up in the repository. Takes about seven minutes on one core.
+none of them ends up in the repository. Takes about five minutes on one core.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def encode(pictures: list[NDArray[np.uint8]], path: Path, crf: int) -> None:
     """H.264, 4:2:0, playable everywhere."""
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream(
-            "libx264", rate=Fraction(cast.FPS), options={"crf": str(crf), "preset": "veryslow"}
+            "libx264", rate=Fraction(cast.FPS), options={"crf": str(crf), "preset": "slow"}
         )
         stream.width, stream.height, stream.pix_fmt = *cast.SIZE, "yuv420p"
         for picture in pictures:

@@ -48,7 +48,7 @@ def draw_tree(layers: Canvas, camera: Camera, foot: NDArray[np.floating], height
 
 
 def draw_planter(layers: Canvas, camera: Camera, foot: NDArray[np.floating], width: float, seed: int) -> None:
-    """A stone trough with a low shrub."""
+    """A stone tub with a low shrub."""
     rng = np.random.default_rng(200 + seed)
     _quad(layers, camera, foot, 0.0, 0.55, width / 2, linear((0.62, 0.60, 0.56)))
     _quad(
