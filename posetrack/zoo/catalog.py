@@ -68,7 +68,11 @@ def find(name: str) -> Weights:
     """
     if name not in CATALOG:
         close = difflib.get_close_matches(name, CATALOG, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(CATALOG)}"
+        samples = {entry.kind: entry.name for entry in reversed(list(CATALOG.values()))}  # one of each kind
+        known = (
+            f"{len(CATALOG)} are listed in posetrack/zoo/catalog.py, such as {', '.join(samples.values())}"
+        )
+        hint = f"did you mean {', '.join(close)}?" if close else known
         raise PoseTrackError(f"there are no weights named '{name}'; {hint}")
     return CATALOG[name]
 

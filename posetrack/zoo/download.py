@@ -149,8 +149,9 @@ def _receive_all(url: str, part: Path, path: Path, progress: Progress | None) ->
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         failures = 0 if _length(part) > before else failures + 1
         if failures >= RETRIES:
+            onward = f" to go on from byte {_length(part)}" if _length(part) else ""
             raise PoseTrackError(
-                f"cannot download {url}: {reason}; run the command again to go on from byte {_length(part)}, "
+                f"cannot download {url}: {reason}; run the command again{onward}, "
                 f"or put the file at {path} yourself"
             )
         time.sleep(PAUSE * failures)

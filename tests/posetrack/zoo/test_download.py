@@ -167,7 +167,8 @@ def test_a_server_that_is_busy_is_asked_again(server: Server, tiny: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("statuses", "said"), [([404], "answers 404"), ([503] * 3, "answers 503 .* from byte 0")]
+    ("statuses", "said"),
+    [([404], "answers 404"), ([503] * 3, "answers 503 .*; run the command again, or put")],
 )
 def test_a_server_that_says_no(statuses: list[int], said: str, server: Server, tiny: str, home: Path) -> None:
     server.statuses = statuses
