@@ -25,6 +25,7 @@ def track(
     preset: PresetName = "light",
     device: Device = "auto",
     boxes: Annotated[Path | None, "detections to use instead of the detector: COCO results JSON"] = None,
+    weights: Annotated[Path | None, "a checkpoint to use instead of the preset's pose weights"] = None,
     batch_size: Annotated[int, "frames that are detected and posed together; the result is the same"] = 1,
     overwrite: Overwrite = False,
     video: Annotated[bool, "write no overlay clip, only NAME.jsonl"] = True,
@@ -41,7 +42,7 @@ def track(
     sources = expand_sources(input)
     _refuse_same_names(sources)
     make_folder(out)
-    system = build(find(preset), device, boxes)
+    system = build(find(preset), device, boxes, weights)
     losses = failures = 0
     for source in sources:
         try:
@@ -206,13 +207,19 @@ def fetch(
 ) -> int:
     """Download the weights of a preset and check them."""
     from posetrack.presets import PRESETS, weights_of
+    from posetrack.progress import download_progress
+    from posetrack.zoo import catalog
     from posetrack.zoo import fetch as fetch_weights
 
     names = [weight for word in name for weight in (weights_of(word) if word in PRESETS else [word])]
     if not names:
         print("nothing to fetch: the weights of this preset ship with the package")
         return DONE
-    for path in fetch_weights(names):
+    for weight in names:
+        print(f"{weight}: licence {catalog.find(weight).licence}")
+    with download_progress() as report:
+        paths = fetch_weights(names, report)
+    for path in paths:
         print(path)
     return DONE
 

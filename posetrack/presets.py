@@ -118,12 +118,15 @@ def joint_score_of(preset: str) -> float:
     return PRESETS[preset].joint_score if preset in PRESETS else 0.0
 
 
-def build(preset: Preset, device: str = "auto", boxes: Path | None = None) -> PoseTracker:
+def build(
+    preset: Preset, device: str = "auto", boxes: Path | None = None, weights: Path | None = None
+) -> PoseTracker:
     """The system that a preset describes.
 
     Args:
         device: "auto", "cpu", "cuda" or "cuda:1".
         boxes: a file of detections to use in place of the preset's detector.
+        weights: a checkpoint to use in place of the preset's pose weights.
 
     Raises:
         PoseTrackError: weights that are not there (the message says how to fetch them), no such device.
@@ -133,19 +136,24 @@ def build(preset: Preset, device: str = "auto", boxes: Path | None = None) -> Po
     place = find_device(device)
     return PoseTracker(
         _detector(preset, place, boxes),
-        _estimator(preset, place),
+        _estimator(preset, place, weights),
         _flow(preset, place),
         FlowTracker(preset.tracker),
     )
 
 
-def load(preset: str = "light", device: str = "auto", boxes: str | Path | None = None) -> PoseTracker:
-    """A preset by name, ready to track.
+def load(
+    preset: str = "light",
+    device: str = "auto",
+    boxes: str | Path | None = None,
+    weights: str | Path | None = None,
+) -> PoseTracker:
+    """A preset by name, ready to track; see `build`.
 
     >>> tracker = posetrack.load("light")
     >>> for tracks in tracker.track(posetrack.read_video("clip.mp4")): ...
     """
-    return build(find(preset), device, None if boxes is None else Path(boxes))
+    return build(find(preset), device, *(None if path is None else Path(path) for path in (boxes, weights)))
 
 
 def weights_of(preset: str) -> list[str]:
@@ -155,39 +163,62 @@ def weights_of(preset: str) -> list[str]:
     return [*needed, chosen.flow] if _flow_has_weights(chosen) else needed
 
 
-def pose_network(preset: Preset) -> tuple[nn.Module, PoseSettings]:
-    """The pose network with its weights, and how it is to be used."""
+def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module, PoseSettings]:
+    """The pose network with its weights, and how it is to be used.
+
+    Args:
+        weights: a checkpoint of the preset's network, or one of ours (safetensors), which says itself what
+            network, joints and input it is for. None takes the preset's own weights.
+
+    Raises:
+        PoseTrackError: the file is missing, broken, or of another network.
+    """
     from posetrack import models, zoo
     from posetrack.pose.estimator import PoseSettings
-    from posetrack.zoo import catalog
 
-    if preset.pose == "light":
-        path = zoo.bundled("light_pose")
-        facts = zoo.read_metadata(path)
-        model, skeleton = facts["model"], SKELETONS[facts["skeleton"]]
-        size = int(facts["input_width"]), int(facts["input_height"])
-        sigma, softmax = float(facts["sigma"]), facts["heatmap"] == "softmax"
-    else:
-        path, entry = zoo.weights(preset.pose), catalog.find(preset.pose)
-        assert entry.skeleton is not None
-        assert entry.input_size is not None
-        assert entry.sigma is not None
-        model, skeleton = entry.network, SKELETONS[entry.skeleton]
-        size, sigma, softmax = (entry.input_size[1], entry.input_size[0]), entry.sigma, False
-    network = models.create(model, len(skeleton))
-    zoo.load_into(network, zoo.read_checkpoint(path), source=str(path))
+    path = weights or (zoo.bundled("light_pose") if preset.pose == "light" else zoo.weights(preset.pose))
+    state = zoo.read_checkpoint(path)
+    facts = zoo.read_metadata(path) if path.suffix == ".safetensors" else {}
+    usage = facts if "model" in facts else _usage(preset.pose)
+    skeleton = SKELETONS[usage["skeleton"]]
+    network = models.create(usage["model"], len(skeleton), empty=True)
+    zoo.load_into(network, state, source=str(path))
     # No PoseTrack file labels the ears, so what a network says of them is noise.
     unlabelled = ("left_ear", "right_ear") if skeleton.name == "posetrack18" else ()
     return network, PoseSettings(
         skeleton,
-        size,
-        sigma=sigma,
-        softmax=softmax,
+        (int(usage["input_width"]), int(usage["input_height"])),
+        sigma=float(usage["sigma"]),
+        softmax=usage.get("heatmap") == "softmax",
         unlabelled=unlabelled,
         decoder=preset.decoder,
         flip_test=preset.flip_test,
         half=True,
     )
+
+
+def _usage(pose: str) -> dict[str, str]:
+    """How the weights of that name are used, in the words of the metadata of our own files."""
+    from posetrack import zoo
+    from posetrack.zoo import catalog
+
+    if pose == "light":
+        return zoo.read_metadata(zoo.bundled("light_pose"))
+    entry = catalog.find(pose)
+    if entry.kind != "pose" or entry.input_size is None or entry.skeleton is None:
+        raise PoseTrackError(f"'{pose}' is no pose network: choose weights of the kind 'pose'")
+    if entry.decoding == "udp":
+        raise PoseTrackError(
+            f"'{pose}' was trained on UDP crops, which this version does not make: choose another"
+        )
+    height, width = entry.input_size
+    return {
+        "model": entry.network,
+        "skeleton": entry.skeleton,
+        "input_width": str(width),
+        "input_height": str(height),
+        "sigma": str(entry.sigma),
+    }
 
 
 def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
@@ -210,11 +241,11 @@ def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
     )
 
 
-def _estimator(preset: Preset, device: str) -> Estimator:
+def _estimator(preset: Preset, device: str, weights: Path | None) -> Estimator:
     from posetrack.models.fuse import for_inference
     from posetrack.pose.estimator import HeatmapEstimator
 
-    network, settings = pose_network(preset)
+    network, settings = pose_network(preset, weights)
     return HeatmapEstimator(for_inference(network, device), settings, device)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -67,3 +67,33 @@ def _lines(name: str, total: int | None) -> Iterator[Report]:
         )
 
     yield report
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Bytes so far of each file: a bar in a terminal, a line per tenth of the file elsewhere."""
+    if not sys.stderr.isatty():
+        shown: dict[str, int] = {}
+
+        def line(name: str, done: int, total: int | None) -> None:
+            tenth = 10 * done // total if total else done // 50_000_000
+            if shown.get(name) != tenth:
+                shown[name] = tenth
+                of = f" of {total / 1e6:.1f}" if total else ""
+                print(f"{name}: {done / 1e6:.1f}{of} MB", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def bar(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield bar
