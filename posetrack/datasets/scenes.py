@@ -116,21 +116,20 @@ class Scenes:
         return compose(canvas, tiles)
 
     def pasted(self, width: int, height: int) -> Scene:
-        """A place (or a photo) with people cut out of other photos, later ones in front."""
+        """A place (or a photo) with people and things cut out of other photos, later ones in front.
+
+        The things keep a network from learning that whatever stands out from its surroundings is a person.
+        """
         ground = self.place() if self.random.random() < 0.6 else self.photo()
         first = self.tile(ground, width, height, 0.0)
         layers = [(first, 0, 0)]
         canvas = first.image.copy()
         common = float(np.exp(self.random.uniform(np.log(20), np.log(min(220, 0.95 * height)))))
         for _ in range(int(self.random.integers(1, 9))):
-            picture = self.photo()
-            good = np.flatnonzero(soften(picture.scores) > 0.5)
-            if not len(good):
-                continue
-            box = picture.boxes[self.random.choice(good)]
             tall = float(np.clip(common * np.exp(self.random.normal(0, 0.25)), 14, 1.1 * height))
-            scale = min(tall / max(float(box[3] - box[1]), 1.0), 2.0)
-            cut = self.cut_out(picture, box, scale)
+            cut = self.thing(tall) if self.random.random() < 0.4 else self.person(tall)
+            if cut is None:
+                continue
             h, w = cut.image.shape[:2]
             x, y = (
                 int(self.random.integers(-w // 3, width - 2 * w // 3)),
@@ -138,6 +137,29 @@ class Scenes:
             )
             layers.append((cut, x, y))
         return compose(canvas, layers, soft_edge=True)
+
+    def person(self, tall: float) -> Scene | None:
+        """Somebody with their surroundings, `tall` pixels high; None where nobody is there for sure."""
+        picture = self.photo()
+        good = np.flatnonzero(soften(picture.scores) > 0.5)
+        if not len(good):
+            return None
+        box = picture.boxes[self.random.choice(good)]
+        return self.cut_out(picture, box, min(tall / max(float(box[3] - box[1]), 1.0), 2.0))
+
+    def thing(self, tall: float) -> Scene | None:
+        """Part of a photo without anybody, `tall` pixels high; None where a few tries find none."""
+        picture = self.photo() if self.random.random() < 0.6 else self.place()
+        h, w = picture.image.shape[:2]
+        for _ in range(4):
+            part_h = self.random.uniform(0.15, 0.6) * h
+            part_w = min(part_h * float(np.exp(self.random.uniform(np.log(0.3), np.log(1.5)))), w)
+            x0, y0 = self.random.uniform(0, w - part_w), self.random.uniform(0, h - part_h)
+            part = tuple(map(int, (x0, y0, max(x0 + part_w, x0 + 4), max(y0 + part_h, y0 + 4))))
+            x0, y0, x1, y1 = part[0], part[1], min(part[2], w), min(part[3], h)
+            if not (covered(picture.boxes, (x0, y0, x1, y1)) > 0).any():
+                return cropped(picture, x0, y0, x1, y1, min(tall / (y1 - y0), 2.0))
+        return None
 
     def cut_out(self, picture: Picture, box: Floats, scale: float) -> Scene:
         """The surroundings of one box, scaled."""

@@ -62,6 +62,16 @@ def test_pasted_people_are_seen_through_soft_edges() -> None:
     assert np.median(shares) > 0.75  # the rest is hidden by others, by 60 % at most
 
 
+def test_things_show_nobody() -> None:
+    source = scenes()
+    found = [thing for thing in (source.thing(20.0) for _ in range(60)) if thing is not None]
+    assert len(found) > 30
+    for thing in found:
+        assert thing.image.shape[0] == 20
+        assert not ((thing.image[..., 0] > 128) & (thing.image[..., 1] < 128)).any()  # no red
+        assert len(thing.boxes) == 0
+
+
 def test_the_seed_decides() -> None:
     a, b, other = (scenes(seed).draw(96, 64) for seed in (1, 1, 2))
     np.testing.assert_array_equal(a.image, b.image)
