@@ -123,6 +123,10 @@ def evaluate(
         _refuse_existing(path, overwrite)
     report = evaluate_posetrack(gt, pred, strict=strict)
     print(report.table())
+    if len(report.sequences) > 1:
+        print("\n" + report.sequence_table())
+    for warning in report.warnings:
+        _complain(warning)
     if json is not None:
         _write_json(json, report.to_json())
     if plot is not None:

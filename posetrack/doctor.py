@@ -55,7 +55,8 @@ def _caught(subject: str, needed: bool) -> Iterator[list[Finding]]:
     try:
         yield found
     except Exception as error:
-        found.append(Finding(subject, False, f"{type(error).__name__}: {error}".split("\n")[0], needed))
+        kind = "" if isinstance(error, PoseTrackError) else f"{type(error).__name__}: "
+        found.append(Finding(subject, False, kind + str(error).split("\n")[0], needed))
 
 
 def _cores() -> int:
