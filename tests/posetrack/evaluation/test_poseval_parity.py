@@ -108,7 +108,9 @@ def test_ground_truth_with_an_id_twice_in_a_frame_equals_motmetrics() -> None:
 
 
 def test_assignment_makes_the_most_pairs_first() -> None:
-    """Matching the near pair (0.1) would leave the other row without partner; two pairs win at any cost."""
-    cost = np.array([[0.1, 0.4], [0.45, np.nan]])
-    assert assign(cost) == [(0, 1), (1, 0)]
-    assert assign(np.full((2, 3), np.nan)) == []
+    """Two pairs at 0.85 before one at 0.1; three at 1.47 before the two at 0 that would leave a third out."""
+    no = np.nan
+    assert assign(np.array([[0.1, 0.4], [0.45, no]])) == [(0, 1), (1, 0)]
+    chain = np.array([[0.49, no, no], [0.0, 0.49, no], [no, 0.0, 0.49]])
+    assert assign(chain) == [(0, 0), (1, 1), (2, 2)]
+    assert assign(np.full((2, 3), no)) == []
