@@ -104,8 +104,14 @@ def find_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f'flow cannot run on "{name}": {str(error).splitlines()[0]}') from None
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'flow cannot run on "{name}" ({reason}); choose a device of this machine') from None
     return device
+
+
+def cached(url: str) -> Path:
+    """Where torch keeps the file of a URL, whether it is there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
 def find_weights(url: str, given: str | Path | None, what: str) -> Path:
@@ -118,7 +124,7 @@ def find_weights(url: str, given: str | Path | None, what: str) -> Path:
         if not Path(given).is_file():
             raise FileNotFoundError(f"no weights of {what} at {given}; the published ones are at {url}")
         return Path(given)
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    path = cached(url)
     if not path.is_file():
         raise FileNotFoundError(
             f"{what} needs {path.name}, which is not in {path.parent}: "

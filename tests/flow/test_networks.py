@@ -16,7 +16,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from flow import create
+from flow import create, published_weights
 from flow.field import DenseMotion
 from flow.network import NetworkFlow
 from flow.ptlflow_models import PtlFlow, published_checkpoints
@@ -104,7 +104,7 @@ def test_pairs_of_a_call_go_through_in_one_forward() -> None:
 
 def test_unknown_device() -> None:
     for name in ("abacus", "cuda:7"):
-        with pytest.raises(ValueError, match=f'flow cannot run on "{name}": '):
+        with pytest.raises(ValueError, match=rf'flow cannot run on "{name}" \(.+\); choose a device'):
             NetworkFlow(lambda images: images[:, 0, :2], device=name)
 
 
@@ -277,6 +277,24 @@ def test_ptlflow_checkpoint_in_the_cache_is_found(
     (folder / "raft_small-things-b7d9f997.ckpt").symlink_to(ptlflow_file)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     assert isinstance(create("ptlflow:raft_small/things"), PtlFlow)
+
+
+@pytest.mark.usefixtures("ptlflow_file")
+def test_what_there_is_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    pytorch, releases = (
+        "https://download.pytorch.org/models/",
+        "https://github.com/hmorimitsu/ptlflow/releases/",
+    )
+    for spec, source, name in (
+        ("raft_small", pytorch, "raft_small_C_T_V2-01064c6d.pth"),
+        ("raft_large", pytorch, "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
+        ("ptlflow:flownets/things", releases + "download/weights1/", "flownets-things-98cde14d.ckpt"),
+    ):
+        assert published_weights(spec) == (source + name, folder / name)
+    for spec in ("lucas_kanade", "dis:fast", "none", "ptlflow:raft_small/mine.ckpt"):
+        assert published_weights(spec) is None
 
 
 def test_noncommercial_models_on_request(ptlflow_file: Path) -> None:
