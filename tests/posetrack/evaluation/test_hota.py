@@ -180,6 +180,24 @@ def test_protocol_2_associates_people_over_all_videos(seed: int, tmp_path: Path)
     assert ours["assa"].mean() < report.totals["assa"]  # whoever comes back under a new id was not recognised
 
 
+def test_protocol_2_prefers_more_matches_at_every_threshold(tmp_path: Path) -> None:
+    """On a line, in head sizes: guess q at -0.25, person a at 0, guess p at 0.05, person b at 0.3.
+
+    Similarity a-p 0.9, a-q and b-p 0.5: most in total are a-q and b-p, right at 10 thresholds. At the 8 from
+    0.55 to 0.9 protocol 2 takes a-p instead: DetA 1 / 3 there.
+    """
+    head = 0.6 * (20**2 + 30**2) ** 0.5
+    a, b, p, q = (100 + head * place for place in (0, 0.3, 0.05, -0.25))
+    truth = file([[person(0, a, 100, score=None), person(1, b, 100, score=None)]])
+    for someone in truth["annotations"]:
+        someone["person_id"] = someone["track_id"]
+    answer = file([[person(0, p, 100), person(1, q, 100)]])
+    report = evaluate_posetrack(write(tmp_path / "gt", [truth]), write(tmp_path / "p", [answer]))
+    assert report.hota_across is not None
+    assert report.totals["deta"] == pytest.approx(100 * 10 / 19)
+    assert hota_scores(report.hota_across).deta.mean() == pytest.approx(100 * (10 + 8 / 3) / 19)
+
+
 def test_frames_count_by_their_flag(tmp_path: Path) -> None:
     """Unlike poseval, which goes by whether poses are listed."""
     truth, answer = video([1, 1, 9, 1])
