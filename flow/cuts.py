@@ -2,8 +2,9 @@
 
 Two thumbnails are alike when part of the one is found again in the other, wherever it moved (so a pan, a
 shaking camera or somebody walking by is no cut), and when they hold the same colours. Brightness and contrast
-are evened out first, so a change of exposure is no cut either. A dissolve is not found: its neighbouring
-frames are alike.
+are evened out first, so a change of exposure is no cut either. Before a plain background that stays there may
+be nothing to find again but what moves: then it counts that most pixels stayed. A dissolve is not found: its
+neighbouring frames are alike.
 
 >>> detector = CutDetector()
 >>> [detector(image) for image in images]
@@ -28,6 +29,8 @@ PARTS = ((8, 8, 16), (4, 2, 14), (4, 16, 14), (14, 2, 14), (14, 16, 14))  # top,
 BLANK = 4.0  # gray levels: a thumbnail with less contrast (black, white, fog) shows no scene
 FLASH = 0.3  # of the picture burnt out that was not so before: a flash hides the scene
 FLASH_FRAMES = 2  # a flash is over after so many frames; what stays white is a bright scene
+STILL = 12  # gray levels: a thumbnail pixel that changed by less shows the same as before
+STAYED = 0.6  # of the picture as it was: something moves before a background that stays, which is no cut
 THRESHOLD = 0.74  # a scene less like the one before is another one; real motion stays above, real cuts below
 
 
@@ -70,7 +73,9 @@ class CutDetector:
         scene = Scene(small, _even_out(small))
         self._scene = None if blank else scene
         self._burnt, self._flashes = burnt, 0
-        return before is None or likeness(before, scene) < self._threshold
+        if before is None:
+            return True
+        return likeness(before, scene) < self._threshold and _stayed(before.plain, small) < STAYED
 
 
 def likeness(a: Scene, b: Scene) -> float:
@@ -78,6 +83,11 @@ def likeness(a: Scene, b: Scene) -> float:
     content = max(_best_match(a.even, b.even, *part) for part in PARTS)
     colours = max(_shared_colours(a.even, b.even), _shared_colours(a.plain, b.plain))
     return (2 * content + colours) / 3
+
+
+def _stayed(a: Thumbnail, b: Thumbnail) -> float:
+    """Share of the pixels that hardly changed."""
+    return float((cv2.absdiff(a, b).max(axis=2) < STILL).mean())
 
 
 def _shrink(image: Image) -> Thumbnail:
