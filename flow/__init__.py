@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flow.base import Flow, Motion
 
-__all__ = ["Flow", "Motion", "create", "published_weights"]
+__all__ = ["Flow", "Motion", "create"]
 
 
 def create(
@@ -47,32 +47,6 @@ def create(
     if weights is not None and name in ("lucas_kanade", "dis", "none"):
         raise ValueError(f'"{name}" takes no weights, but {weights} was given')
     return FLOWS[name](asked)
-
-
-def published_weights(spec: str) -> tuple[str, Path] | None:
-    """URL of the published weights that a flow needs, and the place where it looks for them: what to fetch.
-
-    Returns:
-        None for a flow that needs no weights, or that has a checkpoint of its own.
-
-    Raises:
-        ValueError: an unknown PTLFlow model.
-    """
-    name, _, variant = spec.partition(":")
-    if name in ("raft_small", "raft_large"):
-        from flow.raft import MODELS
-
-        url = MODELS[name][1].url
-    elif name == "ptlflow":
-        from flow.ptlflow_models import published_checkpoints
-
-        model, _, checkpoint = variant.partition("/")
-        url = published_checkpoints(model).get(checkpoint)
-    else:
-        return None
-    from flow.network import cached
-
-    return None if url is None else (url, cached(url))
 
 
 @dataclass(frozen=True)
@@ -111,7 +85,8 @@ def _ptlflow(asked: _Asked) -> Flow:
     model, _, checkpoint = asked.variant.partition("/")
     return PtlFlow(
         model,
-        asked.weights or checkpoint or None,
+        checkpoint or asked.weights,
+        weights=asked.weights,
         device=asked.device,
         scale=asked.scale,
         allow_noncommercial=asked.allow_noncommercial,

@@ -109,11 +109,6 @@ def find_device(name: str | torch.device) -> torch.device:
     return device
 
 
-def cached(url: str) -> Path:
-    """Where torch keeps the file of a URL, whether it is there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-
-
 def find_weights(url: str, given: str | Path | None, what: str) -> Path:
     """The file of published weights: the given one, or the one in torch's cache. Never downloads.
 
@@ -124,10 +119,10 @@ def find_weights(url: str, given: str | Path | None, what: str) -> Path:
         if not Path(given).is_file():
             raise FileNotFoundError(f"no weights of {what} at {given}; the published ones are at {url}")
         return Path(given)
-    path = cached(url)
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not path.is_file():
         raise FileNotFoundError(
-            f"{what} needs {path.name}, which is not in {path.parent}: "
-            f"get it from {url}, or run `posetrack fetch`"
+            f"{what} needs {path.name}: put {url} into {path.parent}, "
+            f"or run `posetrack fetch {what}` and give its file as weights"
         )
     return path

@@ -48,7 +48,8 @@ class PtlFlow(NetworkFlow):
 
     Args:
         model: PTLFlow's name of the model, as in ptlflow.get_model_names().
-        checkpoint: a published name, whose file must lie in torch's cache already, or a local file.
+        checkpoint: a published name, or a local file.
+        weights: the file of the published checkpoint; None looks in torch's cache. Nothing is downloaded.
         device: where the network runs.
         scale: working size / picture size; None brings the long side to at most 640 pixels.
         check: compute the fields back as well (twice the time), so that occluded points are not visible.
@@ -65,6 +66,7 @@ class PtlFlow(NetworkFlow):
         model: str,
         checkpoint: str | Path | None,
         *,
+        weights: str | Path | None = None,
         device: str | torch.device = "cpu",
         scale: float | None = None,
         check: bool = False,
@@ -76,7 +78,7 @@ class PtlFlow(NetworkFlow):
                 f'the licence of "{model}" is {limit}; pass allow_noncommercial=True if that is your use'
             )
         ptlflow = _import_ptlflow()
-        path = checkpoint_file(model, checkpoint)
+        path = checkpoint_file(model, checkpoint, weights)
         self._model = model
         with _quiet():
             self._network: nn.Module = _restored(ptlflow, model, path)
@@ -93,7 +95,7 @@ class PtlFlow(NetworkFlow):
         return flows[:, 0]
 
 
-def checkpoint_file(model: str, checkpoint: str | Path | None) -> Path:
+def checkpoint_file(model: str, checkpoint: str | Path | None, weights: str | Path | None = None) -> Path:
     """Where the checkpoint of a model lies. Logs a warning when its weights are for research only.
 
     Raises:
@@ -106,7 +108,7 @@ def checkpoint_file(model: str, checkpoint: str | Path | None) -> Path:
         limit = _lookup(RESEARCH_WEIGHTS, model)
         if limit:
             logger.warning("the weights of %s/%s may be used for: %s", model, checkpoint, limit)
-        return find_weights(url, None, f"ptlflow:{model}/{checkpoint}")
+        return find_weights(url, weights, f"ptlflow:{model}/{checkpoint}")
     if checkpoint is not None and Path(checkpoint).is_file():
         return Path(checkpoint)
     names = ", ".join(published) or "none"

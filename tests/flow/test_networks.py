@@ -16,7 +16,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from flow import create, published_weights
+from flow import create
 from flow.field import DenseMotion
 from flow.network import NetworkFlow
 from flow.ptlflow_models import PtlFlow, published_checkpoints
@@ -279,22 +279,12 @@ def test_ptlflow_checkpoint_in_the_cache_is_found(
     assert isinstance(create("ptlflow:raft_small/things"), PtlFlow)
 
 
-@pytest.mark.usefixtures("ptlflow_file")
-def test_what_there_is_to_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    folder = tmp_path / "hub" / "checkpoints"
-    pytorch, releases = (
-        "https://download.pytorch.org/models/",
-        "https://github.com/hmorimitsu/ptlflow/releases/",
-    )
-    for spec, source, name in (
-        ("raft_small", pytorch, "raft_small_C_T_V2-01064c6d.pth"),
-        ("raft_large", pytorch, "raft_large_C_T_SKHT_V2-ff5fadd5.pth"),
-        ("ptlflow:flownets/things", releases + "download/weights1/", "flownets-things-98cde14d.ckpt"),
-    ):
-        assert published_weights(spec) == (source + name, folder / name)
-    for spec in ("lucas_kanade", "dis:fast", "none", "ptlflow:raft_small/mine.ckpt"):
-        assert published_weights(spec) is None
+@pytest.mark.usefixtures("no_network")
+def test_ptlflow_published_checkpoint_given_as_a_file(ptlflow_file: Path) -> None:
+    """As the presets do: the name says which checkpoint, weights where its file is."""
+    assert isinstance(create("ptlflow:raft_small/things", weights=ptlflow_file), PtlFlow)
+    with pytest.raises(FileNotFoundError, match=r"no weights of ptlflow:raft_small/things at gone\.ckpt"):
+        create("ptlflow:raft_small/things", weights="gone.ckpt")
 
 
 def test_noncommercial_models_on_request(ptlflow_file: Path) -> None:
