@@ -141,14 +141,16 @@ _DETECTORS = (
 )
 
 _APACHE, _BSD, _NC = "Apache-2.0", "BSD-3-Clause", "CC-BY-NC-SA-4.0 (no commercial use)"
+# ptlflow/models/flownet/WEIGHTS_LICENSE; the code beside it is Apache-2.0
+_RESEARCH = "research only; commercial use needs the consent of the FlowNet 2 authors"
 _PTLFLOW_FLOWS = (
     # ptlflow's name for the network, digest by checkpoint, licence
-    ("flownet2", {"things": "d63b53a7"}, _APACHE),
-    ("flownets", {"things": "98cde14d"}, _APACHE),
-    ("flownetc", {"things": "cc8ac7fd"}, _APACHE),
-    ("flownetcs", {"things": "4bdecffa"}, _APACHE),
-    ("flownetcss", {"things": "b42e67d0"}, _APACHE),
-    ("flownetsd", {"things": "c5f3124e"}, _APACHE),
+    ("flownet2", {"things": "d63b53a7"}, _RESEARCH),
+    ("flownets", {"things": "98cde14d"}, _RESEARCH),
+    ("flownetc", {"things": "cc8ac7fd"}, _RESEARCH),
+    ("flownetcs", {"things": "4bdecffa"}, _RESEARCH),
+    ("flownetcss", {"things": "b42e67d0"}, _RESEARCH),
+    ("flownetsd", {"things": "c5f3124e"}, _RESEARCH),
     ("neuflow", {"things": "c402aa7a", "sintel": "0d969ea2"}, _APACHE),
     ("neuflow2", {"mixed": "acac1a70", "sintel": "15c625f8", "things": "6ed47437"}, _APACHE),
     ("raft", {"chairs": "590f38f7", "things": "802bbcfd", "sintel": "fb44381e", "kitti": "3a831a4b"}, _BSD),

@@ -53,9 +53,13 @@ def test_what_to_fetch() -> None:
     assert weights_of("paper") == [
         "fasterrcnn_resnet50_fpn_v2", "hrnet_w48_posetrack18_384x288", "ptlflow:flownet2/things"
     ]  # fmt: skip
-    for name in PRESETS:
-        for weight in weights_of(name):
-            assert zoo.catalog.find(weight).licence in ("Apache-2.0", "MIT", "BSD-3-Clause")
+
+
+def test_licences_are_free_but_for_the_flow_that_the_paper_used() -> None:
+    licences = {weight: zoo.catalog.find(weight).licence for name in PRESETS for weight in weights_of(name)}
+    limited = {w for w, licence in licences.items() if licence not in ("Apache-2.0", "MIT", "BSD-3-Clause")}
+    assert limited == {"ptlflow:flownet2/things"}
+    assert licences["ptlflow:flownet2/things"].startswith("research only")
 
 
 def test_thresholds_of_the_paper() -> None:
