@@ -125,8 +125,8 @@ def _tracks(people: People, there: Bools, labelled: Bools, numbers: Numbers | No
     """Track of every pose, numbered from 0, and the tracks."""
     keys = people.ids if numbers is None else np.where(people.persons >= 0, -1 - people.persons, people.ids)
     values, track = np.unique(keys, return_inverse=True)
-    joints = np.zeros((len(values), K), np.int64)
-    np.add.at(joints, track, there & labelled[people.frame][:, None])
+    pose, joint = np.nonzero(there & labelled[people.frame][:, None])
+    joints = np.bincount(track[pose] * K + joint, minlength=len(values) * K).reshape(-1, K)
     if numbers is None:
         return track, Tracks(np.arange(len(values)), joints)
     video = len(numbers)  # grows with every video that brings a new track, so no two videos share it
@@ -178,7 +178,8 @@ def count_hota(scene: Scene, matches: Matches, *, kit_empty_frames: bool = False
     labelled = scene.frames.labelled
     objects = valid_joints(scene.truth) & labelled[scene.truth.frame][:, None]
     found = valid_joints(scene.predictions) & labelled[scene.predictions.frame][:, None]
-    hits = np.stack([np.bincount(matches.joint[accepted], minlength=K) for accepted in matches.accepted.T])
+    threshold, match = np.nonzero(np.ascontiguousarray(matches.accepted.T))
+    hits = np.bincount(threshold * K + matches.joint[match], minlength=A * K).reshape(A, K)
     misses, false_positives = objects.sum(axis=0) - hits, found.sum(axis=0) - hits
     if kit_empty_frames:
         no_truth = labelled & (np.diff(scene.truth_start) == 0)
@@ -220,7 +221,7 @@ def associate(videos: Sequence[Matches]) -> tuple[Floats, Floats]:
 
     # every accepted match of every threshold, by threshold, track and time
     C = len(first)
-    threshold, match = np.nonzero(accepted.T)
+    threshold, match = np.nonzero(np.ascontiguousarray(accepted.T))
     key = threshold * C + couple[match]  # (threshold, couple)
     common = np.bincount(key, minlength=A * C).reshape(A, C)
     union = np.maximum(together - common, 1)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -123,7 +124,12 @@ def _settle(
         links.truth, links.prediction, links.distance,
     )  # fmt: skip
     edges = sorted(map(_Edge._make, zip(*(column[rivals].tolist() for column in columns), strict=True)))
-    for (frame, joint), group in groupby(edges, key=lambda e: (e.frame, e.joint)):
+    for (frame, joint), members in groupby(edges, key=itemgetter(0, 1)):
+        group = list(members)
+        if (e := _only_choice(group, history)) is not None:
+            history.add(joint, e.truth, frame, e.prediction)
+            yield 0, e.edge
+            continue
         rows: set[int] = set()
         used: set[int] = set()
         chosen: list[_Edge] = []
@@ -139,6 +145,19 @@ def _settle(
         for rank, e in enumerate(chosen):
             history.add(joint, e.truth, frame, e.prediction)
             yield rank, e.edge
+
+
+def _only_choice(group: list[_Edge], history: _History) -> _Edge | None:
+    """The usual case at once: one annotated joint and several guesses. None if it is another, or a tie."""
+    first = group[0]
+    if any(e.row != first.row for e in group):
+        return None
+    last = history.last(first.joint, first.truth, first.frame)
+    for e in group:
+        if e.prediction == last or len(group) == 1:
+            return e
+    nearest, second = sorted(group, key=attrgetter("distance"))[:2]
+    return nearest if nearest.distance < second.distance else None
 
 
 def _cheapest(
