@@ -1,8 +1,8 @@
 """Joint sets of the field: names, edges, mirror pairs, OKS sigmas, and conversions between them.
 
-    >>> from posetrack.skeletons import COCO17, POSETRACK18
-    >>> POSETRACK18.index("head_top")
-    2
+>>> from posetrack.skeletons import COCO17, POSETRACK18
+>>> POSETRACK18.index("head_top")
+2
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ _SIGMA_OF = dict(zip(_COCO17_NAMES, _COCO17_SIGMAS, strict=True)) | {
 
 
 def _skeleton(name: str, keypoints: Sequence[str], *edges: str) -> Skeleton:
-    return Skeleton(
-        name, tuple(keypoints), _edges(keypoints, *edges), tuple(_SIGMA_OF[k] for k in keypoints)
-    )
+    return Skeleton(name, tuple(keypoints), _edges(keypoints, *edges), tuple(_SIGMA_OF[k] for k in keypoints))
 
 
 COCO17 = _skeleton(

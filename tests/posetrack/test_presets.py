@@ -14,6 +14,7 @@ from posetrack import models, zoo
 from posetrack.errors import PoseTrackError
 from posetrack.presets import LIGHT, PAPER, PRESETS, find, joint_score_of, load, pose_network, weights_of
 from posetrack.types import Frame
+from posetrack.zoo import catalog
 
 
 def test_bundled_weights_are_small() -> None:
@@ -56,7 +57,7 @@ def test_what_to_fetch() -> None:
 
 
 def test_licences_are_free_but_for_the_flow_that_the_paper_used() -> None:
-    licences = {weight: zoo.catalog.find(weight).licence for name in PRESETS for weight in weights_of(name)}
+    licences = {weight: catalog.find(weight).licence for name in PRESETS for weight in weights_of(name)}
     limited = {w for w, licence in licences.items() if licence not in ("Apache-2.0", "MIT", "BSD-3-Clause")}
     assert limited == {"ptlflow:flownet2/things"}
     assert licences["ptlflow:flownet2/things"].startswith("research only")
