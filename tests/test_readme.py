@@ -33,7 +33,9 @@ def test_make_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (code,) = [block for kind, block in BLOCKS if kind == "python"]
     media.write_video(tmp_path / "clip.mp4", media.numbered(3))
     monkeypatch.chdir(tmp_path)

@@ -85,7 +85,8 @@ def crop_on_device(
         size: (w, h) of the crops.
 
     Returns:
-        (N, h, w, 3) float32 in 0..255, within one grey level of crop_cpu (OpenCV rounds positions to 1/32 pixel).
+        (N, h, w, 3) float32 in 0..255, half a grey level from crop_cpu on average (OpenCV rounds positions to
+        1/32 pixel and values to whole levels).
     """
     _, H, W, _ = images.shape
     k, shift = affines[:, 0, 0], affines[:, :, 2]
@@ -113,7 +114,7 @@ def crop_on_device(
 
 
 def normalise(crops: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(N, H, W, 3) in 0..255 to the network's (N, 3, H, W), channels last in memory, ImageNet mean and deviation."""
+    """(N, H, W, 3) in 0..255 to (N, 3, H, W) with ImageNet mean and deviation taken out, channels last."""
     mean = torch.tensor(MEAN, device=crops.device) * 255
     scale = 1 / (torch.tensor(STD, device=crops.device) * 255)
     return ((crops.float() - mean) * scale).to(dtype).permute(0, 3, 1, 2)
