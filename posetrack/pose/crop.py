@@ -1,4 +1,4 @@
-"""The network's view of a person: the box enlarged to the input's aspect and 1.25 times its size, as in HRNet's lib.
+"""The network's view of a person: the box at the input's aspect, 1.25 times its size, as in HRNet's lib.
 
 Source: the official affine (centre, scale = size / 200 x 1.25), which is a similarity: with
 k = out_width / (enlarged box width) a picture point (x, y) lands at (k (x - cx) + W/2, k (y - cy) + H/2).

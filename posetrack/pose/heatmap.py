@@ -1,4 +1,4 @@
-"""Joint positions from heatmaps: flip test, then the peak with a quarter-pixel shift (HRNet) or DARK (CVPR 2020).
+"""Joint positions from heatmaps: flip test, and peaks read with a quarter-pixel shift (HRNet) or by DARK.
 
 B people, K keypoints, h x w heatmap. All functions run where their input lives.
 """
