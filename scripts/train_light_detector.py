@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=Recipe.workers, help="processes that make scenes")
     parser.add_argument("--export", type=Path, help="write the weights here at the end, as safetensors")
-    parser.add_argument("--score-threshold", type=float, default=0.4, help="default of the exported detector")
+    parser.add_argument("--score-threshold", type=float, default=0.5, help="default of the exported detector")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(given.threads)

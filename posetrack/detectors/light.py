@@ -29,7 +29,7 @@ from posetrack.zoo.download import bundled
 from posetrack.zoo.loading import load_into
 
 STRIDES = (8, 16, 32)
-OVERLAP = 0.6  # IoU from which the lower of two boxes is the same person
+OVERLAP = 0.5  # IoU from which the lower of two boxes is the same person
 MOST = 300  # candidate cells looked at
 
 
