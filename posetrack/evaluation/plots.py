@@ -86,8 +86,8 @@ def joint_bars(report: PoseTrackReport) -> Figure:
 
 
 def _size(report: PoseTrackReport) -> str:
-    people = sum(len(s.timeline.truth) for s in report.sequences)
-    return f"{len(report.sequences)} sequences, {report.labelled_frames} labelled frames, {people} poses"
+    poses = sum(len(s.timeline.truth) for s in report.sequences)
+    return f"{len(report.sequences)} sequences, {report.labelled_frames} labelled frames, {poses} poses"
 
 
 def precision_recall(report: PoseTrackReport) -> Figure:

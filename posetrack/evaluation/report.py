@@ -107,8 +107,8 @@ class PoseTrackReport:
         rows = [["", *PARTS, "Total"]]
         for title, metric in (("AP", "ap"), ("MOTA", "mota"), ("HOTA", "hota"), ("IDF1", "idf1")):
             rows.append([title, *map(_cell, part_means(self.scores[metric])), _cell(self.totals[metric])])
-        people = sum(len(s.timeline.truth) for s in self.sequences)
-        head = f"{len(self.sequences)} sequences, {self.labelled_frames} labelled frames, {people} poses"
+        poses = sum(len(s.timeline.truth) for s in self.sequences)
+        head = f"{len(self.sequences)} sequences, {self.labelled_frames} labelled frames, {poses} poses"
         total = {name: _cell(value) for name, value in self.totals.items()}
         lines = [
             f"AP        precision {total['precision_ap']}   recall {total['recall_ap']}",
@@ -130,7 +130,7 @@ class PoseTrackReport:
             [
                 "Sequence",
                 "Frames",
-                "People",
+                "Poses",
                 "AP",
                 "MOTA",
                 "MOTP",

@@ -20,7 +20,6 @@ def export_coco(
     *,
     skeleton: Skeleton = COCO17,
     source: str = "",
-    joint_score: float = 0.0,
     image_ids: Mapping[int, int] | None = None,
 ) -> None:
     """Write tracks as COCO keypoint results. Joints that COCO does not have are left out, missing ones are 0.
@@ -29,7 +28,6 @@ def export_coco(
         tracks: of one video.
         skeleton: of the tracks.
         source: not used; the format has no place for it.
-        joint_score: joints below it are left out.
         image_ids: frame index -> image id; without it the index is the id.
     """
     entries = []
@@ -38,7 +36,7 @@ def export_coco(
         points, scores = convert(t.poses.keypoints, t.poses.keypoint_scores, skeleton, COCO17)
         boxes = sized_boxes(t.poses.boxes).tolist()
         for n, identity in enumerate(t.ids.tolist()):
-            there = (scores[n] > 0) & (scores[n] >= joint_score)
+            there = scores[n] > 0
             triples = np.column_stack([points[n] * there[:, None], np.where(there, scores[n], 0)])
             entries.append(
                 {

@@ -1,4 +1,4 @@
-"""What `posetrack export --to` offers: functions (tracks, path, *, skeleton, source, joint_score) by name."""
+"""What `posetrack export --to` offers: functions (tracks, path, *, skeleton, source) by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from posetrack.types import Tracks
 
 
 class Export(Protocol):
-    """Writes a whole video; the file is there complete or not at all. Joints below the score are left out."""
+    """Writes a whole video; the file is there complete or not at all."""
 
     def __call__(
         self,
@@ -24,7 +24,6 @@ class Export(Protocol):
         *,
         skeleton: Skeleton,
         source: str = ...,
-        joint_score: float = ...,
     ) -> None: ...
 
 

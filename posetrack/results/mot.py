@@ -17,14 +17,11 @@ def export_mot(
     *,
     skeleton: Skeleton = COCO17,
     source: str = "",
-    joint_score: float = 0.0,
 ) -> None:
     """Write the boxes of tracks. Joints, skeleton and source have no place in the format."""
     with replacing(path) as temporary, temporary.open("w") as stream:
         for t in tracks:
             boxes, scores = sized_boxes(t.poses.boxes).tolist(), decimals(t.poses.scores).tolist()
             for identity, box, score in zip(t.ids.tolist(), boxes, scores, strict=True):
-                values = ",".join(
-                    f"{value:g}" if abs(value) < 1e-3 else repr(value) for value in (*box, score)
-                )
+                values = ",".join(map(repr, (*box, score)))
                 stream.write(f"{t.index + 1},{identity},{values},-1,-1,-1\n")

@@ -29,11 +29,11 @@ def columns(skeleton: Skeleton) -> list[str]:
     return [*_PERSON, *(f"{joint}_{part}" for joint in skeleton.keypoints for part in ("x", "y", "score"))]
 
 
-def rows(tracks: Iterable[Tracks], joint_score: float = 0.0) -> Iterator[list[Any]]:
-    """The rows of the table; None is an empty cell. Joints below the score have no position."""
+def rows(tracks: Iterable[Tracks]) -> Iterator[list[Any]]:
+    """The rows of the table; None is an empty cell."""
     for t in tracks:
         scores = t.poses.keypoint_scores
-        there = (scores > 0) & (scores >= joint_score)
+        there = scores > 0
         triples = np.concatenate([t.poses.keypoints, np.where(there, scores, 0)[..., None]], axis=2)
         joints = decimals(triples).reshape(triples.shape).astype(object)
         joints[..., :2][~there] = None
@@ -49,13 +49,12 @@ def export_csv(
     *,
     skeleton: Skeleton,
     source: str = "",
-    joint_score: float = 0.0,
 ) -> None:
     """Write the table as CSV: a header line, commas, empty cells where there is no joint."""
     with replacing(path) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns(skeleton))
-        for row in rows(tracks, joint_score):
+        for row in rows(tracks):
             row[4] = int(row[4])
             writer.writerow(row)
 
@@ -66,7 +65,6 @@ def export_parquet(
     *,
     skeleton: Skeleton,
     source: str = "",
-    joint_score: float = 0.0,
 ) -> None:
     """Write the table as Parquet, in pieces, so that memory stays flat; metadata: skeleton and source."""
     import pyarrow as pa
@@ -82,7 +80,7 @@ def export_parquet(
     schema = pa.schema([(name, kinds.get(name, pa.float32())) for name in columns(skeleton)], metadata=about)
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         waiting: list[list[Any]] = []
-        for row in rows(tracks, joint_score):
+        for row in rows(tracks):
             waiting.append(row)
             if len(waiting) == _ROWS_AT_ONCE:
                 writer.write_table(_table(pa, waiting, schema))

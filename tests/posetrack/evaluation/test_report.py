@@ -65,7 +65,7 @@ def test_detailed_json_adds_sequences_and_the_parts_of_hota(report: PoseTrackRep
 
 def test_table(report: PoseTrackReport) -> None:
     lines = report.table().splitlines()
-    assert lines[0] == "2 sequences, 8 labelled frames, 8 people"
+    assert lines[0] == "2 sequences, 8 labelled frames, 8 poses"
     assert lines[2].split() == ["Head", "Shou", "Elb", "Wri", "Hip", "Knee", "Ankl", "Total"]
     assert lines[4].split() == ["AP", *["87.5"] * 8]
     assert lines[5].split() == ["MOTA", *["33.3"] * 8]
