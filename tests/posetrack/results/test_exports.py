@@ -220,7 +220,7 @@ def test_csv(tmp_path: Path) -> None:
 def test_parquet(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    EXPORTS["parquet"](CLIP, tmp_path / "a.parquet", skeleton=POSETRACK18, source="clip.mp4")
+    EXPORTS["parquet"](WEAK_NOSE, tmp_path / "a.parquet", skeleton=POSETRACK18, source="clip.mp4")
     table = pq.read_table(tmp_path / "a.parquet")
     assert table["frame"].to_pylist() == [0, 0, 2, 2]
     assert table["id"].to_pylist() == [7, 3, 3, 11]
