@@ -25,13 +25,17 @@ Similarity = Literal["iou", "oks", "flow_oks"]
 
 @dataclass(frozen=True)
 class FlowTrackerSettings:
-    """The defaults are the paper's where it gives a value; it is silent on those marked with a star."""
+    """The defaults are the paper's where it gives a value; it is silent on those marked with a star.
+
+    Their values were chosen on real motion (docs/association.md). The paper to the letter, without any
+    threshold that it does not name, is the value in brackets.
+    """
 
     # Boxes from flow
     propagate: bool = True  # look for everybody of the frame before where flow took their joints
     expansion: float = 0.15  # of the carried joints' extent, shared by both sides
-    nms_iou: float = 0.5  # * boxes that overlap more are one person
-    propagate_score: float = 0.0  # * only poses with at least this mean joint score are carried as boxes
+    nms_iou: float = 0.6  # * boxes that overlap more are one person
+    propagate_score: float = 0.5  # * [0] only poses with at least this mean joint score are carried as boxes
     propagate_seconds: float = float("inf")  # * how long flow may stand in for the detector
 
     # Similarity and matching
@@ -39,14 +43,14 @@ class FlowTrackerSettings:
     memory_frames: int = 8  # * L_Q: how many frames back a person can be found again
     memory_seconds: float = float("inf")  # * the same as a time: holds at every frame rate
     every_pose: bool = True  # compare with all remembered poses of a person, not only with the newest
-    threshold: float = 0.3  # * least similarity of a match
+    threshold: float = 0.15  # * least similarity of a match
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # What counts
     box_score: float = 0.0  # people below it are dropped (the paper drops boxes under 0.5 before)
-    joint_score: float = 0.0  # joints below it take no part in similarity and carried boxes
-    birth_score: float = 0.0  # * an unmatched person starts a track from this score on
-    duplicate_oks: float = 1.0  # * of two new poses more alike than this, the weaker one is dropped
+    joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
+    birth_score: float = 0.3  # * [0] an unmatched person starts a track from this score on
+    duplicate_oks: float = 0.7  # * [1] of two new poses more alike than this, the weaker one is dropped
 
 
 @dataclass
@@ -106,13 +110,15 @@ class FlowTracker:
 
     def update(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
         keep = self._distinct(poses)
-        poses, propagated = poses[keep], propagated[keep]
+        if len(keep) < len(poses):
+            poses, propagated = poses[keep], propagated[keep]
         ids = self._match(poses, frame.time)
         new = (ids == 0) & (poses.scores >= self.settings.birth_score)
         ids[new] = self._next_id + np.arange(new.sum())
         self._next_id += int(new.sum())
         known = ids > 0
-        poses, ids, propagated = poses[known], ids[known], propagated[known]
+        if not known.all():
+            poses, ids, propagated = poses[known], ids[known], propagated[known]
         self._remember(poses, ids, propagated, frame.time)
         return Tracks(poses, ids, propagated, frame.index, frame.time, frame.size)
 
@@ -121,7 +127,7 @@ class FlowTracker:
         s = self.settings
         rows = np.flatnonzero((poses.scores >= s.box_score) & self._scored(poses).any(1))
         if s.duplicate_oks < 1 and len(rows) > 1:
-            candidates = poses[rows]
+            candidates = poses[rows] if len(rows) < len(poses) else poses
             valid, areas = self._scored(candidates), box_areas(candidates.boxes)
             points = candidates.keypoints
             sigmas = poses.skeleton.sigmas
@@ -138,16 +144,16 @@ class FlowTracker:
         if not len(memory) or not len(poses):
             return ids
         similarity = self._compare(poses, memory)
-        everyone, owner = np.unique(memory.ids, return_inverse=True)
-        if len(everyone) < len(memory):
+        people = memory.ids
+        if self.settings.every_pose:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
             # instances in Q that the paper makes, said once per identity.
-            best = np.zeros((len(everyone), len(poses)), similarity.dtype)
+            people, owner = np.unique(memory.ids, return_inverse=True)
+            best = np.zeros((len(people), len(poses)), similarity.dtype)
             np.maximum.at(best, owner, similarity)
-        else:
-            best = similarity[np.argsort(owner)]
-        columns, rows = MATCHERS[self.settings.matching](best, self.settings.threshold)
-        ids[rows] = everyone[columns]
+            similarity = best
+        columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
+        ids[rows] = people[columns]
         return ids
 
     def _compare(self, poses: Poses, memory: Memory) -> NDArray[np.floating]:
@@ -172,13 +178,13 @@ class FlowTracker:
         """Put this frame at the head of the memory; drop what is too old or replaced."""
         s, memory = self.settings, self._memory
         detected = np.full(len(ids), time)
-        if propagated.any():
+        if propagated.any():  # unseen by the detector since the frame before, or longer
             last = memory.frame == self._frame - 1
             before = dict(zip(memory.ids[last].tolist(), memory.detected[last].tolist(), strict=True))
             for row in np.flatnonzero(propagated):
                 detected[row] = before.get(int(ids[row]), time)
         keep = (self._frame - memory.frame < s.memory_frames) & (time - memory.time <= s.memory_seconds)
         if not s.every_pose:
-            keep &= ~np.isin(memory.ids, ids)
+            keep &= ~(memory.ids[:, None] == ids).any(1)  # replaced
         self._memory = Memory.of(poses, ids, self._frame, time, detected) + memory[keep]
         self._frame += 1

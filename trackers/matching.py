@@ -20,10 +20,9 @@ def greedy(similarity: NDArray[np.floating], threshold: float) -> Pairs:
     columns: list[int] = []
     candidates = np.flatnonzero((similarity >= threshold) & (similarity > 0))
     order = np.argsort(-similarity.ravel()[candidates], kind="stable")
-    free_rows = np.ones(similarity.shape[0], bool)
-    free_columns = np.ones(similarity.shape[1], bool)
-    for flat in candidates[order]:
-        row, column = divmod(int(flat), similarity.shape[1])
+    pairs = zip(*(part.tolist() for part in np.divmod(candidates[order], similarity.shape[1])), strict=True)
+    free_rows, free_columns = [True] * similarity.shape[0], [True] * similarity.shape[1]
+    for row, column in pairs:
         if free_rows[row] and free_columns[column]:
             free_rows[row] = free_columns[column] = False
             rows.append(row)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 def box_areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
     """(N,) from (N, 4) x1, y1, x2, y2; 0 for turned-over boxes."""
-    sides: NDArray[np.floating] = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    sides: NDArray[np.floating] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return sides[:, 0] * sides[:, 1]
 
 
@@ -24,7 +24,7 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
     """
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.clip(high - low, 0, None)  # (N, M, 2)
+    sides = np.maximum(high - low, 0)  # (N, M, 2)
     shared = sides[..., 0] * sides[..., 1]
     union = box_areas(a)[:, None] + box_areas(b)[None, :] - shared
     ratio: NDArray[np.floating] = shared / np.maximum(union, 1e-9)

@@ -6,9 +6,11 @@ OKS of two who are d pixels apart is exp(-d^2 / 96): 0.3 at 10.7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from posetrack.types import Detections, Poses
 from tests.trackers.worlds import CUT, STILL, Shift, Walk, frame, people
@@ -29,8 +31,15 @@ def ids(tracker: FlowTracker, steps: Sequence[Step], fps: float = 10) -> list[li
     return result
 
 
+# The paper to the letter, and round numbers where it has none: the defaults may change, these worlds do not.
+LETTER: dict[str, object] = {
+    "threshold": 0.3, "nms_iou": 0.5,
+    "propagate_score": 0.0, "joint_score": 0.0, "birth_score": 0.0, "duplicate_oks": 1.0,
+}  # fmt: skip
+
+
 def flow_tracker(**changes: object) -> FlowTracker:
-    return FlowTracker(FlowTrackerSettings(**changes))  # type: ignore[arg-type]
+    return FlowTracker(FlowTrackerSettings(**LETTER | changes))  # type: ignore[arg-type]
 
 
 # ---- identities
@@ -131,7 +140,55 @@ def test_a_weak_pose_continues_a_track_that_it_could_not_start() -> None:
     assert ids(tracker, [(CUT, people((100, 100))), (STILL, weak)]) == [[1], [1]]
 
 
+def test_the_defaults_do_not_track_the_same_person_twice() -> None:
+    # The detector frames one person twice, 3 px apart. To the letter that makes two people.
+    steps: list[Step] = [(CUT, people((100, 100), (103, 100), scores=[0.9, 0.6]))] * 2
+    assert ids(FlowTracker(), steps) == [[1], [2]]  # frame 1 is a cut as well
+    assert ids(flow_tracker(), steps) == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(("joint_score", "expected"), [(0.0, 2), (0.4, 1)])
+def test_weak_joints_do_not_vote(joint_score: float, expected: int) -> None:
+    # Three of four joints of the new pose are off by 90 px, but say so: OKS 1/4 with them, 1 without.
+    astray = people((100, 100))
+    points, scores = astray.keypoints.copy(), astray.keypoint_scores.copy()
+    points[0, 1:] += 90
+    scores[0, 1:] = 0.1
+    new = Poses(points, scores, astray.boxes, astray.scores, astray.skeleton)
+    steps: list[Step] = [(CUT, people((100, 100))), (STILL, new)]
+    assert ids(flow_tracker(joint_score=joint_score), steps)[1] == [expected]
+
+
 # ---- boxes from flow
+
+
+@dataclass
+class Counted:
+    """A still picture that counts the questions."""
+
+    calls: int = 0
+    cut: bool = False
+
+    def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        self.calls += 1
+        return points, np.ones(len(points), bool)
+
+
+def test_flow_is_asked_once_a_frame_for_all_that_is_remembered() -> None:
+    motion = Counted()
+    steps: list[Step] = [(CUT, people((100, 100))), *[(motion, people((100, 100), (200, 100)))] * 4]
+    ids(flow_tracker(), steps)
+    assert motion.calls == 4
+
+
+def test_only_people_of_the_frame_before_are_carried() -> None:
+    tracker = flow_tracker()
+    ids(tracker, [(CUT, people((100, 100), (200, 100))), (STILL, people((200, 100)))])
+    assert len(tracker.propagate(STILL)) == 1  # 100 is remembered, but not looked for
+    tracker.update(frame(2), people(), np.zeros(0, bool))
+    assert len(tracker.propagate(STILL)) == 0
+    tracks = tracker.update(frame(3), people((100, 100), (200, 100)), np.zeros(2, bool))
+    assert tracks.ids.tolist() == [1, 2]
 
 
 def test_carried_box_is_the_extent_enlarged_by_15_percent() -> None:
