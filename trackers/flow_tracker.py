@@ -148,10 +148,9 @@ class FlowTracker:
         if self.settings.every_pose:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
             # instances in Q that the paper makes, said once per identity.
-            people, owner = np.unique(memory.ids, return_inverse=True)
-            best = np.zeros((len(people), len(poses)), similarity.dtype)
-            np.maximum.at(best, owner, similarity)
-            similarity = best
+            order = np.argsort(memory.ids, kind="stable")
+            people, first = np.unique(memory.ids[order], return_index=True)
+            similarity = np.maximum.reduceat(similarity[order], first, axis=0)
         columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
         ids[rows] = people[columns]
         return ids

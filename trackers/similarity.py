@@ -62,22 +62,25 @@ def oks(
     M = len(points_b)
     if N * M == 0:
         return np.zeros((N, M), points_a.dtype)
-    area = (areas_a[:, None] + areas_b[None, :]) / 2 + np.spacing(1)  # (N, M)
     scale = (-1 / (8 * sigmas**2)).astype(points_a.dtype)  # (K,)
     if least <= 0 or N * M * K < _WORTH_PRUNING:
         shared = valid_a[:, None] & valid_b[None, :]  # (N, M, K)
+        area = (areas_a[:, None] + areas_b[None, :]) / 2  # (N, M)
         return _mean_closeness(points_a[:, None] - points_b[None, :], shared, area, scale)
     # No joint of a pair is closer than the two extents are: most pairs of a crowd end here.
+    reach = np.log(least * 0.999) / scale.max() / 2  # of the squared gap, times the sum of the areas
     gap = _gaps(points_a, valid_a, points_b, valid_b)
-    rows, columns = np.nonzero(np.exp(gap * scale.max() / area) >= least * 0.999)
-    similarity = np.zeros((N, M), points_a.dtype)
+    near = np.flatnonzero(gap <= reach * (areas_a[:, None] + areas_b[None, :]))
+    rows, columns = np.divmod(near, M)
     shared = valid_a[rows] & valid_b[columns]  # (P, K) for P pairs
-    apart = points_a[rows] - points_b[columns]
-    similarity[rows, columns] = _mean_closeness(apart, shared, area[rows, columns], scale)
+    area = (areas_a[rows] + areas_b[columns]) / 2
+    similarity = np.zeros((N, M), points_a.dtype)
+    similarity.ravel()[near] = _mean_closeness(points_a[rows] - points_b[columns], shared, area, scale)
     return similarity
 
 
 _WORTH_PRUNING = 20_000  # joint pairs; below, looking at all of them is cheaper
+_NO_AREA = 1e-12  # in place of 0, so that a person without extent is like nobody but the same again
 
 
 def _mean_closeness(
@@ -88,7 +91,7 @@ def _mean_closeness(
 ) -> NDArray[np.floating]:
     """(...) OKS from differences (..., K, 2), the joints that count (..., K), and areas (...)."""
     squared = apart[..., 0] ** 2 + apart[..., 1] ** 2
-    closeness = np.exp(squared * scale / area[..., None]) * shared
+    closeness = np.exp(squared * (scale / np.maximum(area, _NO_AREA)[..., None])) * shared
     mean: NDArray[np.floating] = closeness.sum(-1) / np.maximum(shared.sum(-1), 1)
     return mean
 
@@ -100,19 +103,21 @@ def _gaps(
     valid_b: NDArray[np.bool_],
 ) -> NDArray[np.floating]:
     """(N, M) squared distance between the extents of the valid joints; inf where there are none."""
-    low_a, high_a = _extent(points_a, valid_a)
-    low_b, high_b = _extent(points_b, valid_b)
-    apart = np.maximum(low_a[:, None] - high_b[None], low_b[None] - high_a[:, None])
-    squared: NDArray[np.floating] = (np.maximum(apart, 0) ** 2).sum(-1)
+    squared: NDArray[np.floating] = np.zeros((len(points_a), len(points_b)), points_a.dtype)
+    for axis in (0, 1):  # one at a time: arrays that end in an axis of 2 are slow
+        low_a, high_a = _extent(points_a[..., axis], valid_a)
+        low_b, high_b = _extent(points_b[..., axis], valid_b)
+        apart = np.maximum(low_a[:, None] - high_b, low_b - high_a[:, None])
+        squared += np.square(np.maximum(apart, 0, out=apart), out=apart)
     return squared
 
 
 def _extent(
-    points: NDArray[np.floating], valid: NDArray[np.bool_]
+    values: NDArray[np.floating], valid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """(N, 2) least and greatest x, y of the valid joints; inf and -inf without any."""
-    valid = valid[..., None]
-    return np.where(valid, points, np.inf).min(1), np.where(valid, points, -np.inf).max(1)
+    """(N,) least and greatest of the valid values of (N, K); inf and -inf without any."""
+    infinity = values.dtype.type(np.inf)
+    return np.where(valid, values, infinity).min(1), np.where(valid, values, -infinity).max(1)
 
 
 def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], threshold: float) -> NDArray[np.intp]:
