@@ -57,8 +57,9 @@ def test_cells_are_in_the_order_of_the_levels() -> None:
 def test_a_box_reaches_from_its_cell_by_powers_of_two_of_the_stride() -> None:
     network = LightNetwork().eval()
     for sides in network.sides:
-        sides.weight.data.zero_()
-        sides.bias.data = torch.tensor([0.0, 1.0, 2.0, -1.0])  # left, top, right, bottom
+        assert isinstance(sides, torch.nn.Conv2d)
+        torch.nn.init.zeros_(sides.weight)
+        sides.bias = torch.nn.Parameter(torch.tensor([0.0, 1.0, 2.0, -1.0]))  # left, top, right, bottom
     _, boxes = network(torch.rand(1, 3, 32, 64))
     last = boxes[0, -1]  # the right one of the two cells at stride 32, centred at (48, 16)
     assert STRIDES[-1] == 32
