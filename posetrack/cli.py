@@ -280,9 +280,11 @@ def _refuse_existing(path: Path | None, overwrite: bool) -> None:
 
 def _refuse_same_names(sources: Sequence[str]) -> None:
     """Two inputs of one name would write the same files."""
+    from posetrack.video import output_stem
+
     seen: dict[str, str] = {}
     for source in sources:
-        stem = Path(source).stem
+        stem = output_stem(source)
         if stem in seen:
             raise PoseTrackError(
                 f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: give them different folders"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from posetrack.video.frames import prefetch as prefetch
     from posetrack.video.reader import expand_sources as expand_sources
     from posetrack.video.reader import open_video as open_video
+    from posetrack.video.reader import output_stem as output_stem
     from posetrack.video.reader import read_video as read_video
     from posetrack.video.source import Video as Video
     from posetrack.video.writer import VideoWriter as VideoWriter
@@ -22,6 +23,7 @@ _HOMES = {
     "prefetch": "frames",
     "expand_sources": "reader",
     "open_video": "reader",
+    "output_stem": "reader",
     "read_video": "reader",
     "Video": "source",
     "VideoWriter": "writer",

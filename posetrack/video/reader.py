@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from posetrack.errors import InputError
-from posetrack.video.container import FileVideo
+from posetrack.video.container import FileVideo, address_name
 from posetrack.video.pictures import PictureVideo, is_picture, natural_order, pictures_in
 from posetrack.video.source import Video
 
@@ -65,6 +65,20 @@ def expand_sources(sources: Iterable[str]) -> list[str]:
             ]
         out += [str(p) for p in found] or [source]
     return out
+
+
+def output_stem(source: str) -> str:
+    """The `stem` that the source's Video has, without opening it: what its outputs are named after."""
+    if _is_address(source):
+        return Path(address_name(source)).stem
+    path = Path(source)
+    if path.is_dir():
+        return path.resolve().name
+    pattern = re.sub(r"%0?\d*d", "*", source)
+    if not path.exists() and glob.has_magic(pattern):
+        pictures = natural_order(p for p in map(Path, glob.iglob(pattern, recursive=True)) if is_picture(p))
+        return pictures[0].resolve().parent.name if pictures else path.stem
+    return path.stem
 
 
 def _is_address(text: str) -> bool:

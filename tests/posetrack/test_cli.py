@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 
 from posetrack.cli import main
@@ -167,6 +168,34 @@ def test_two_inputs_of_one_name(clip: Path, tmp_path: Path, capsys: pytest.Captu
     other.write_bytes(clip.read_bytes())
     assert main(["track", str(clip), str(other), "--out", str(tmp_path / "out")]) == 2
     assert "clip.jsonl" in complaint(capsys)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "clash"),
+    [
+        (["a.v1", "a.v2"], None),
+        (["a.v1/*.png", "a.v2/*.png"], None),
+        (["a.v1", "b/a.v1/*.png"], "a.v1"),
+        (["a.v1", "http://127.0.0.1:9/a.v1.mp4?x=b/c"], "a.v1"),
+    ],
+    ids=["folders with dots", "globs", "a folder and a glob", "a folder and an address"],
+)
+def test_which_inputs_would_write_the_same_files(
+    inputs: list[str], clash: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a.v1", "a.v2", "b/a.v1"):
+        Path(folder).mkdir(parents=True)
+        cv2.imwrite(f"{folder}/0.png", media.picture(1))
+    code = main(["track", *inputs, "--out", "out", "--no-video", "--overwrite"])
+    if clash:
+        assert code == 2
+        assert f"would both write {clash}.jsonl" in complaint(capsys)
+        assert not Path("out").exists()
+    else:
+        assert code == 0
+        assert sorted(p.name for p in Path("out").iterdir()) == ["a.v1.jsonl", "a.v2.jsonl"]
 
 
 def test_an_unwritable_folder(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
