@@ -4,7 +4,8 @@
     python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --pictures 2000000 \
         --device cuda --batch 256 --data-threads 12
 
-A run that was stopped, even by SIGKILL, goes on with --resume.
+A run that was stopped, even by SIGKILL, goes on with --resume. A new stretch of training begins with
+--init posetrack/zoo/bundled/light_pose.safetensors.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> None:
     budget.add_argument("--minutes", type=float, help="wall clock of the whole schedule")
     budget.add_argument("--pictures", type=int, help="length of the whole schedule; repeatable exactly")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    parser.add_argument("--init", type=Path, help="exported weights to begin with")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=Recipe().sampling.batch)
     parser.add_argument("--threads", type=int, default=1, help="of the network on a CPU")
@@ -60,6 +62,8 @@ def main() -> None:
         given.device,
         given.data_threads,
     )
+    if given.init is not None:
+        run.start_from(given.init)
     if (given.resume or given.export_only) and run.resume():
         print(f"goes on after {run.pictures} pictures")
     if not given.export_only:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from posetrack.datasets.people import HeldOut, Image, Person
@@ -29,6 +30,7 @@ from posetrack.training.export import half_precision, write
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.validate import validate
+from posetrack.zoo.loading import load_into
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ class LightPoseTraining:
         self.stage = recipe.stages[0]  # the one that was trained last
         self.seconds = 0.0  # of training, over all resumptions
         folder.mkdir(parents=True, exist_ok=True)
+
+    def start_from(self, path: Path) -> None:
+        """Begin a new run with exported weights, such as those of an earlier stretch of training."""
+        state = load_file(path)
+        load_into(self.network, state, str(path))
+        load_into(self.average.network, state, str(path))
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint, if it has one."""

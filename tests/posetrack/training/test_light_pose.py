@@ -17,7 +17,7 @@ from safetensors import safe_open
 from posetrack.datasets.augment import Appearance, Geometry
 from posetrack.datasets.people import HeldOut, Person
 from posetrack.errors import PoseTrackError
-from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
+from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
 from posetrack.training.sampling import Prefetch, Sampler, Sampling
@@ -25,10 +25,13 @@ from posetrack.training.sampling import Prefetch, Sampler, Sampling
 K = len(POSETRACK18)
 SMALL = Recipe(
     network=HRNetConfig(width=4, modules=(1, 1, 1), blocks=1, stem=8, bottleneck=4, bottlenecks=1),
-    stages=(Stage(0.5, 32, 32, 1.0), Stage(1.0, 64, 64, 1.5)),
+    stages=(Stage(0.5, 32, 32, 1.0), Stage(1.0, 32, 64, 1.5)),
     sampling=Sampling(POSETRACK18, batch=2),
     warm_up=8,
 )
+
+
+LEARNER = HRNetConfig(width=12, modules=(1, 1, 1), blocks=1, stem=16, bottleneck=16, bottlenecks=1)
 
 
 def painted_people(count, side=48):
@@ -51,8 +54,8 @@ PEOPLE, IMAGES = painted_people(4)
 HELD_OUT = (HeldOut("painted", PEOPLE, IMAGES),)
 
 
-def training(folder, recipe=SMALL):
-    return LightPoseTraining(recipe, PEOPLE, IMAGES, HELD_OUT, folder)
+def training(folder, recipe=SMALL, held_out=()):
+    return LightPoseTraining(recipe, PEOPLE, IMAGES, held_out, folder)
 
 
 def weights_of(run):
@@ -93,8 +96,15 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
         geometry=Geometry(0, 0, 0, 0, 0, 0),
         appearance=Appearance(0, 0, 0, 0, 0, 0, 0, 0),
     )
-    recipe = replace(SMALL, network=LIGHT, stages=(Stage(1.0, 64, 64, 1.0),), sampling=still, ema_decay=0.9)
-    run = training(tmp_path, recipe)
+    recipe = Recipe(
+        network=LEARNER,
+        stages=(Stage(1.0, 64, 64, 1.0),),
+        sampling=still,
+        learning_rate=5e-3,
+        warm_up=8,
+        ema_decay=0.9,
+    )
+    run = training(tmp_path, recipe, HELD_OUT)
     before = run.validate()["pck_painted"]
     run.train(pictures=4 * 50)
     after = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["pck_painted"]
@@ -106,9 +116,13 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
     with safe_open(tmp_path / "light.safetensors", "pt") as file:
         assert file.metadata() == metadata
         assert (metadata["input_width"], metadata["sigma"]) == ("64", "1.0")
-        network = HRNet(LIGHT, K)
+        network = HRNet(LEARNER, K)
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     missing, unexpected = network.load_state_dict(state, strict=False)
+    again = training(tmp_path / "again", recipe, HELD_OUT)
+    again.start_from(tmp_path / "light.safetensors")
+    for copy in (again.network.state_dict(), again.average.network.state_dict()):
+        assert all(torch.equal(copy[name], value.float()) for name, value in state.items())
     assert not unexpected
     assert all(name.endswith("num_batches_tracked") for name in missing)
 
