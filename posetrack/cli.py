@@ -50,6 +50,8 @@ def track(
                 source,
                 out,
                 preset=preset,
+                boxes=boxes,
+                weights=weights,
                 batch_size=batch_size,
                 overwrite=overwrite,
                 video=video,

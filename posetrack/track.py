@@ -46,7 +46,8 @@ def track_video(
     *,
     preset: str = "light",
     device: str = "auto",
-    boxes: Path | None = None,
+    boxes: str | Path | None = None,
+    weights: str | Path | None = None,
     batch_size: int = 1,
     overwrite: bool = False,
     video: bool = True,
@@ -59,23 +60,25 @@ def track_video(
     Args:
         source: file, folder of pictures, glob or URL.
         out: folder; made where it is missing.
-        tracker: a system built before; else `preset`, `device` and `boxes` say which to build.
+        tracker: a system built before, from this `preset`, `boxes` and `weights`; else they and `device`
+            say which to build. The header of the tracks names them.
 
     Raises:
         InputError: the source cannot be read, or its results are there already.
         PoseTrackError: the request itself is wrong.
     """
     chosen = find(preset)
+    boxes, weights = (None if path is None else Path(path) for path in (boxes, weights))
     out = make_folder(out)
     with open_video(source) as clip:
         outputs = output_paths(clip, source, out, video)
         if not overwrite:
             refuse_existing(outputs)
-        system = tracker or build(chosen, device, boxes)
+        system = tracker or build(chosen, device, boxes, weights)
         summary = Summary(clip.name, outputs)
         start = time.perf_counter()
         with ExitStack() as stack:
-            header = header_of(clip, system, chosen)
+            header = header_of(clip, system, chosen, boxes, weights)
             lines = stack.enter_context(JsonlWriter(outputs[0], header, overwrite=overwrite))
             pictures = None
             if video:
@@ -118,7 +121,12 @@ def with_frames(system: PoseTracker, video: Video, batch_size: int) -> Iterator[
         yield pending.popleft(), tracks
 
 
-def header_of(video: Video, system: PoseTracker, preset: Preset) -> Header:
+def header_of(
+    video: Video, system: PoseTracker, preset: Preset, boxes: Path | None = None, weights: Path | None = None
+) -> Header:
+    """Files that took the place of the preset's own parts are named in it."""
+    models = preset.models()
+    models |= {role: path.name for role, path in (("detector", boxes), ("pose", weights)) if path is not None}
     return Header(
         source=video.name,
         width=video.width,
@@ -126,7 +134,7 @@ def header_of(video: Video, system: PoseTracker, preset: Preset) -> Header:
         fps=video.fps,
         skeleton=system.skeleton,
         preset=preset.name,
-        models=preset.models(),
+        models=models,
     )
 
 

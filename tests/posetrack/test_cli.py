@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from posetrack import zoo
 from posetrack.cli import main
 from posetrack.results.jsonl import read_jsonl
 from posetrack.video import open_video
@@ -204,15 +205,21 @@ def test_an_unwritable_folder(clip: Path, tmp_path: Path, capsys: pytest.Capture
     assert "cannot make the folder" in complaint(capsys)
 
 
-def test_boxes_from_a_file_take_the_detectors_place(clip: Path, tmp_path: Path) -> None:
+def test_files_in_place_of_the_presets_parts_are_used_and_named(clip: Path, tmp_path: Path) -> None:
     width, height = media.SIZE
     boxes = [
         {"frame": i, "bbox": [2, 2, width - 4, height - 4], "score": 0.9, "category_id": 1} for i in range(6)
     ]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     words = ["track", str(clip), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
-    assert main(words) == 0
-    found = [len(t) for t in read_jsonl(tmp_path / "out" / "clip.jsonl").tracks]
+    own = tmp_path / "mine.safetensors"
+    own.write_bytes(zoo.bundled("light_pose").read_bytes())
+    assert main([*words, "--weights", str(own)]) == 0
+    file = read_jsonl(tmp_path / "out" / "clip.jsonl")
+    assert file.header.models == {
+        "detector": "boxes.json", "pose": "mine.safetensors", "flow": "lucas_kanade", "tracker": "flow"
+    }  # fmt: skip
+    found = [len(t) for t in file.tracks]
     assert (
         max(found) <= 1
     )  # nobody but where the file says; whether a pose is worth a track is the preset's call
