@@ -161,9 +161,11 @@ def submit(
         )
     from posetrack.presets import build, find
     from posetrack.submit import submit as submit_all
-    from posetrack.submit import zip_submission
+    from posetrack.submit import zip_path, zip_submission
     from posetrack.track import make_folder
 
+    if zip and not overwrite and (archive := zip_path(out)).exists():
+        raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
     make_folder(out)
     chosen = find(preset)
     system = build(chosen, device, boxes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from posetrack.presets import Preset
 from posetrack.progress import progress
 from posetrack.results.annotations import Annotations17, read_annotations
 from posetrack.results.check import check_submission
+from posetrack.results.files import replacing
 from posetrack.results.posetrack import export_posetrack17, export_posetrack18
 from posetrack.types import Frame, Tracks
 from posetrack.video import prefetch
@@ -52,8 +52,13 @@ def submit(
         boxes: detections keyed by the annotation files' image ids, to use instead of the system's detector.
 
     Raises:
-        PoseTrackError: a folder is missing or empty, images are missing, an annotation file is broken.
+        PoseTrackError: a folder is missing or empty, images are missing, an annotation file is broken, or
+            `out` is the folder of the annotations themselves.
     """
+    if out.exists() and annotations.exists() and out.samefile(annotations):
+        raise PoseTrackError(
+            f"--out {out}: predictions would take the place of the annotations there; choose another folder"
+        )
     sequences = posetrack_sequences(annotations, images)
     absent = missing_images(sequences)
     if absent:
@@ -116,13 +121,19 @@ def write_prediction(
     )
 
 
+def zip_path(folder: Path) -> Path:
+    """Beside the folder, under its name."""
+    folder = folder.resolve()
+    return folder.with_name(folder.name + ".zip")
+
+
 def zip_submission(folder: Path, annotations: Path, *, overwrite: bool = False) -> Path:
     """All prediction files in `folder`.zip, flat, as the server takes them.
 
     Raises:
         PoseTrackError: a file breaks the rules (the first fault is named), or the zip is there already.
     """
-    path = folder.with_name(folder.name + ".zip")
+    path = zip_path(folder)
     if path.exists() and not overwrite:
         raise PoseTrackError(f"{path} exists already: use --overwrite to replace it")
     problems = check_submission(folder, annotations)
@@ -130,9 +141,7 @@ def zip_submission(folder: Path, annotations: Path, *, overwrite: bool = False) 
         raise PoseTrackError(
             f"{problems[0]} ({len(problems)} problems; see posetrack submit --check {folder})"
         )
-    temporary = path.with_name(path.name + ".tmp")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.glob("*.json")):
             archive.write(file, file.name)
-    os.replace(temporary, path)
     return path

@@ -106,6 +106,33 @@ def test_missing_images_stop_it_before_it_begins(
     assert list((tmp_path / "pred").iterdir()) == []
 
 
+def test_annotations_are_never_replaced_by_predictions(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(dataset / "annotations", tmp_path / "annotations")
+    before = (tmp_path / "annotations" / f"{SEQUENCES[0]}.json").read_bytes()
+    ask = ["submit", "--images", str(dataset), "--preset", "light", "--overwrite"]
+    folder = str(tmp_path / "annotations")
+    assert main([*ask, "--annotations", folder, "--out", folder]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (tmp_path / "annotations" / f"{SEQUENCES[0]}.json").read_bytes() == before
+
+
+def test_a_zip_that_is_there_stops_it_before_it_begins(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pred").mkdir()
+    monkeypatch.chdir(tmp_path / "pred")  # "." has no name to put .zip behind
+    (tmp_path / "pred.zip").write_text("mine")
+    assert main(words(dataset, Path(), "--zip")) == 2
+    assert "pred.zip exists already" in capsys.readouterr().err
+    assert (tmp_path / "pred.zip").read_text() == "mine"
+    assert list((tmp_path / "pred").iterdir()) == []
+    assert main(words(dataset, Path(), "--zip", "--overwrite")) == 0
+    assert zipfile.is_zipfile(tmp_path / "pred.zip")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pred", "pred.zip"]
+
+
 def test_the_demo_can_be_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = DEMO.with_name("demo_truth.json")
     for folder in ("gt", "pred"):
