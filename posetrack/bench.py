@@ -6,7 +6,6 @@ their files are not here. On CUDA the share of the machine's own bf16 matmul rat
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -37,8 +36,8 @@ NETWORKS = (("hrnet_w32", (192, 256)), ("hrnet_w48", (288, 384)))
 PEOPLE = (1, 8)
 
 
-def run_bench(device: str, seconds: float, path: Path | None) -> dict[str, Any]:
-    """Measure, print as it goes, and write everything to `path` as JSON."""
+def run_bench(device: str, seconds: float) -> dict[str, Any]:
+    """Measure and print as it goes; returns all numbers."""
     place = find_device(device)
     result: dict[str, Any] = {"machine": machine(place)}
     print("  ".join(f"{k}: {v}" for k, v in result["machine"].items()))
@@ -59,8 +58,6 @@ def run_bench(device: str, seconds: float, path: Path | None) -> dict[str, Any]:
                 f"{name:<12}{size[1]:>5}x{size[0]}{people:>8}{row['ms_per_person']:>11.1f}"
                 f"{1000 / row['ms_per_person']:>9.1f}{row['baseline_ratio']:>16.2f} x slower{share}"
             )
-    if path is not None:
-        path.write_text(json.dumps(result, indent=2) + "\n")
     return result
 
 

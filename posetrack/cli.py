@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,8 +122,9 @@ def evaluate(
     """PoseTrack mAP, MOTA, HOTA, as poseval computes them."""
     from posetrack.evaluation import evaluate_posetrack
 
-    for path in (json, plot):
-        _refuse_existing(path, overwrite)
+    _refuse_existing(json, overwrite)
+    if plot is not None and not (plot.is_dir() and not any(plot.iterdir())):  # an empty folder will do
+        _refuse_existing(plot, overwrite)
     report = evaluate_posetrack(gt, pred, strict=strict)
     print(report.table())
     if len(report.sequences) > 1:
@@ -197,9 +199,14 @@ def bench(
 ) -> int:
     """Milliseconds of every stage on this machine, and of HRNet-W32 and W48."""
     from posetrack.bench import run_bench
+    from posetrack.track import make_folder
 
     _refuse_existing(json, overwrite)
-    run_bench(device, seconds, json)
+    if json is not None:
+        make_folder(json.parent)
+    result = run_bench(device, seconds)
+    if json is not None:
+        _write_json(json, result)
     return DONE
 
 
@@ -254,13 +261,18 @@ def main(words: Sequence[str] | None = None) -> int:
             COMMANDS,
             sys.argv[1:] if words is None else words,
         )
-        return command(**values) or DONE
+        code = command(**values) or DONE
+        sys.stdout.flush()
+        return code
     except PoseTrackError as error:
         _complain(str(error))
         return WRONG_REQUEST
     except KeyboardInterrupt:
         _complain("interrupted: what was finished is kept")
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough: `posetrack eval ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
+        return SOME_FAILED
 
 
 def _complain(line: str) -> None:

@@ -225,6 +225,38 @@ def test_files_in_place_of_the_presets_parts_are_used_and_named(clip: Path, tmp_
     )  # nobody but where the file says; whether a pose is worth a track is the preset's call
 
 
+def test_bench_knows_at_once_where_it_cannot_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["bench", "--json", str(tmp_path / "file" / "bench.json")]) == 2
+    said = capsys.readouterr()
+    assert "cannot make the folder" in said.err
+    assert said.out == ""  # nothing was measured
+
+
+def test_plots_go_into_an_empty_folder_but_not_over_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plots, missing = tmp_path / "drawings", str(tmp_path / "missing")
+    plots.mkdir()
+    words = ["eval", "--gt", missing, "--pred", missing, "--plot", str(plots)]
+    assert main(words) == 2
+    assert f"{missing}: no such folder" in complaint(capsys)  # and nothing about the plots
+    (plots / "joints.png").write_text("mine")
+    assert main(words) == 2
+    assert f"{plots} exists already" in complaint(capsys)
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-m", "posetrack.cli", "fetch", "light"]
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_a_video_of_another_size_is_not_drawn_over(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
