@@ -73,6 +73,9 @@ def test_thresholds_of_the_paper() -> None:
 def test_unknown_preset_and_device() -> None:
     with pytest.raises(PoseTrackError, match="choose one of light, realtime, paper"):
         find("fast")
+    for device in ("gpu", "cuda:", "cuda0", "meta"):
+        with pytest.raises(PoseTrackError, match=f"unknown device '{device}': choose auto, cpu"):
+            load("light", device=device)
     if not torch.cuda.is_available():
         with pytest.raises(PoseTrackError, match="--device cpu"):
             load("light", device="cuda")
