@@ -30,9 +30,9 @@ def _bar(name: str, total: int | None) -> Iterator[Report]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a name may hold [brackets]
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} frames"),
+        TextColumn(f"{{task.completed}}{f'/{total}' if total else ''} frames"),
         TextColumn("{task.fields[rate]:.1f} frames/s"),
         TextColumn("{task.fields[people]} people"),
         TimeRemainingColumn(),
