@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from posetrack import __version__
-from posetrack.errors import InputError, PoseTrackError
+from posetrack.errors import PoseTrackError
 from posetrack.flags import Command, parse
 
 DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
@@ -60,7 +60,7 @@ def track(
                 draw_boxes=draw_boxes,
                 tracker=system,
             )
-        except InputError as error:
+        except PoseTrackError as error:  # also an output that cannot be written: the others may still be done
             failures += 1
             _complain(str(error))
             continue

@@ -109,6 +109,17 @@ def test_the_other_inputs_are_still_done(
     assert not (out / "clip.mp4").exists()
 
 
+def test_an_output_that_cannot_be_written_stops_only_its_own_input(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    (tmp_path / "out" / "clip.mp4").mkdir(parents=True)  # a folder is in the way
+    assert main(["track", str(clip), str(other), "--out", str(tmp_path / "out"), "--overwrite"]) == 1
+    assert "clip.mp4" in complaint(capsys)
+    assert len(read_jsonl(tmp_path / "out" / "other.jsonl").tracks) == 12
+
+
 def test_a_video_cut_off_half_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = tmp_path / "long.mp4"
     media.write_video(whole, media.numbered(60), container={"movflags": "faststart"})
