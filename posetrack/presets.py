@@ -40,8 +40,8 @@ class Preset:
         return {"detector": self.detector, "pose": self.pose, "flow": self.flow, "tracker": "flow"}
 
 
-# Chosen on the demo clip (against its exact truth) and on the number of identities in four real clips, with the
-# bundled weights: docs/association.md. Joints from 0.3 are right four times in five (MODEL_CARD.md).
+# Chosen with the bundled weights: on the demo clip, whose truth is exact, and by the number of identities in
+# three real clips. Joints from 0.3 are right four times in five on upright people (MODEL_CARD.md).
 LIGHT = Preset(
     name="light",
     detector="light",
