@@ -44,5 +44,5 @@ def test_python_runs(
 
 
 def test_files_that_it_names_are_there() -> None:
-    for name in re.findall(r"`([\w/]+\.(?:py|md))`|\]\(([\w/]+\.png)\)", README):
+    for name in re.findall(r"`([\w/]+\.(?:py|md))`|\]\(([\w/]+\.jpg)\)", README):
         assert (ROOT / (name[0] or name[1])).is_file(), name
