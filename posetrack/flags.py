@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
@@ -58,7 +59,7 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
         if get_origin(kind) is Literal:
             options |= {"choices": get_args(kind)}
         elif kind is not bool:
-            options |= {"type": kind}
+            options |= {"type": _number if kind is float else kind}
         if default is not None and kind is not bool and "nargs" not in options:
             options["help"] += f" (default: {default})"
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -88,6 +89,15 @@ def _split(hint: Any) -> tuple[Any, str]:
     if get_origin(hint) in (Union, UnionType):
         hint = next(t for t in get_args(hint) if t is not NoneType)
     return hint, text.replace("%", "%%")
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
+
+
+_number.__name__ = "float"  # for argparse's "invalid float value"
 
 
 def _metavar(kind: Any) -> str:

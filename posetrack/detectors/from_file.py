@@ -65,6 +65,8 @@ class FileDetector:
 def read_rows(path: Path, frame_of: Mapping[int, int] | None) -> dict[int, list[tuple[float, ...]]]:
     """Frame index to rows x1, y1, x2, y2, score."""
     listed = _load(path)
+    # Boxes of many videos: a frame number would say the same of all of them.
+    keys = FRAME_KEYS if frame_of is None else ("image_id",)
     if isinstance(listed, dict):
         images, listed = listed.get("images"), listed.get("annotations")
         if not isinstance(images, list) or not isinstance(listed, list):
@@ -80,7 +82,7 @@ def read_rows(path: Path, frame_of: Mapping[int, int] | None) -> dict[int, list[
         if entry.get("category_id", PERSON) != PERSON:
             continue
         row = (*_box(entry, where), _score(entry, where))
-        key, number = _frame_key(entry, where)
+        key, number = _frame_key(entry, where, keys)
         frame: int | None = number
         if key == "image_id" and frame_of is not None:
             frame = frame_of.get(number)
@@ -119,13 +121,13 @@ def _frames_of_images(path: Path, images: list[Any]) -> dict[int, int]:
     return {i: n for n, i in enumerate(ids)}
 
 
-def _frame_key(entry: dict[str, Any], where: str) -> tuple[str, int]:
-    for key in FRAME_KEYS:
+def _frame_key(entry: dict[str, Any], where: str, keys: Sequence[str]) -> tuple[str, int]:
+    for key in keys:
         if key in entry:
             if type(entry[key]) is not int or entry[key] < 0:
                 raise PoseTrackError(f"{where}: {key} is {entry[key]!r}, expected a whole number, 0 or more")
             return key, entry[key]
-    raise PoseTrackError(f"{where} names no frame: expected one of {', '.join(FRAME_KEYS)}")
+    raise PoseTrackError(f"{where} names no frame: expected {' or '.join(keys)}")
 
 
 def _box(entry: dict[str, Any], where: str) -> tuple[float, float, float, float]:

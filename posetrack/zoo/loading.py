@@ -59,6 +59,11 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor], source: str = "the 
     misshapen = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or unexpected or misshapen:
         raise MismatchError(source, own, state, missing, unexpected, misshapen)
+    broken = [key for key in own if key in state and not bool(torch.isfinite(state[key]).all())]
+    if broken:
+        raise PoseTrackError(
+            f"{source}: {len(broken)} tensors hold NaN or infinity, first {broken[0]}: take an earlier file"
+        )
     _fill(model, own, state)
 
 

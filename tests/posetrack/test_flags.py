@@ -16,6 +16,7 @@ def paint(
     *,
     colour: Annotated[Literal["red", "blue"], "of the paint"],
     coats: Annotated[int, "how often"] = 2,
+    litres: Annotated[float | None, "of paint"] = None,
     out: Annotated[Path | None, "picture of it, 100 % optional"] = None,
     primer: Annotated[bool, "a layer below"] = True,
     wet: Annotated[bool, "leave it wet"] = False,
@@ -36,7 +37,8 @@ def run(*words: str) -> dict[str, object]:
 
 def test_every_kind_of_parameter() -> None:
     assert run("paint", "a", "b", "--colour", "red") == {
-        "walls": ["a", "b"], "colour": "red", "coats": 2, "out": None, "primer": True, "wet": False
+        "walls": ["a", "b"], "colour": "red", "coats": 2, "litres": None,
+        "out": None, "primer": True, "wet": False
     }  # fmt: skip
     values = run("paint", "a", "--colour=blue", "--coats", "3", "--out", "x.png", "--no-primer", "--wet")
     assert values["out"] == Path("x.png")
@@ -52,6 +54,7 @@ def test_every_kind_of_parameter() -> None:
         (["paint", "--colour", "red"], "WALLS"),
         (["paint", "a", "--colour", "green"], "invalid choice: 'green'"),
         (["paint", "a", "--colour", "red", "--coats", "many"], "invalid int value: 'many'"),
+        (["paint", "a", "--colour", "red", "--litres", "nan"], "invalid float value: 'nan'"),
         (["paint", "a", "--colour", "red", "--gloss"], "--gloss"),
         (["demolish"], "demolish"),
         ([], "COMMAND"),

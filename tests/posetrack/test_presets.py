@@ -125,3 +125,11 @@ def test_a_poisoned_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
         load("light", device="cpu", weights=tmp_path / "bad.pth")
     assert not (tmp_path / "was_run").exists()
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_broke_in_training_are_refused(tmp_path: Path) -> None:
+    state = zoo.read_checkpoint(zoo.bundled("light_pose"))
+    state["final_layer.bias"] = torch.full_like(state["final_layer.bias"], float("nan"))
+    torch.save(state, tmp_path / "nan.pth")
+    with pytest.raises(PoseTrackError, match=r"1 tensors hold NaN or infinity, first final_layer\.bias"):
+        pose_network(LIGHT, tmp_path / "nan.pth")

@@ -111,3 +111,10 @@ def test_errors_name_file_entry_and_field(tmp_path: Path, content: Any, message:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(PoseTrackError, match=r"none.json"):
         FileDetector(tmp_path / "none.json")
+
+
+def test_frame_numbers_do_not_do_for_many_videos(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([{"frame": 0, "bbox": [1, 2, 3, 4], "score": 0.9}]))
+    with pytest.raises(PoseTrackError, match="entry 0 names no frame: expected image_id"):
+        FileDetector(path, {10000: 0})
