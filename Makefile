@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/posetrack track $(VIDEO) --out $(OUT) --overwrite
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
@@ -30,8 +30,10 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+# Stages and networks, then memory over a long video (about 15 minutes on two cores).
 bench: setup
 	$(BIN)/posetrack bench
+	$(BIN)/python scripts/benchmark_memory.py --frames 20000
 
 lock:
 	$(BIN)/uv pip compile --quiet requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock
