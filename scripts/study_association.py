@@ -1,6 +1,6 @@
 """Which association tracks best, and with which settings: measured on real motion with simulated errors.
 
-    python scripts/study_association.py --tracks DIR --out study.json [--part ablation|settings|methods]
+    python scripts/study_association.py --tracks DIR --out study.json [--part ablation|steps|settings|methods]
 
 DIR holds PoseTrack18 annotations. Simulated are the detector, the pose network and the flow (see
 association/noise.py for how bad they are); the motion, the occlusions and the crowds are real. Every
@@ -57,7 +57,7 @@ def main() -> None:
     results = study(variants, videos, args.system, seeds)
     frames = sum(len(video) for video in videos)
     print(f"\n{args.part}, {args.system}: {len(videos)} videos, {frames} frames, {args.seeds} seeds\n")
-    print("\n".join(table(results, paired=args.part != "ablation")))
+    print("\n".join(table(results, paired=args.part in ("settings", "methods"))))
     facts = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
     rows = [{"name": name, "seeds": [asdict(r) for r in row]} for name, row in results.items()]
     args.out.write_text(json.dumps({"arguments": facts, "rows": rows}, indent=1) + "\n")

@@ -88,6 +88,21 @@ def one_at_a_time(settings: FlowTrackerSettings) -> list[Variant]:
     return rows
 
 
+def steps(settings: FlowTrackerSettings) -> list[Variant]:
+    """From the paper's words to the chosen settings, one threshold after the other."""
+    now = replace(settings, **LITERAL)
+    rows = [
+        _variant("detected boxes only, to the letter", now, propagate=False),
+        _variant("the paper to the letter", now),
+    ]
+    for name in ("propagate_score", "duplicate_oks", "joint_score", "birth_score", "nms_iou"):
+        value = getattr(settings, name)
+        if value != getattr(now, name):
+            now = replace(now, **{name: value})
+            rows.append(_variant(f"+ {name} {value}", now))
+    return rows
+
+
 def other_methods(settings: FlowTrackerSettings) -> list[Variant]:
     """The chosen settings first, then other ways to associate, and what no association can better."""
     methods: dict[str, Callable[[FlowTrackerSettings], FlowTracker]] = {
@@ -115,6 +130,7 @@ def _variant(name: str, settings: FlowTrackerSettings, **changes: Any) -> Varian
 
 PARTS: Mapping[str, Callable[[FlowTrackerSettings], list[Variant]]] = {
     "ablation": ablation,
+    "steps": steps,
     "settings": one_at_a_time,
     "methods": other_methods,
 }
