@@ -40,8 +40,9 @@ class Preset:
         return {"detector": self.detector, "pose": self.pose, "flow": self.flow, "tracker": "flow"}
 
 
-# Chosen with the bundled weights: on the demo clip, whose truth is exact, and by the number of identities in
-# three real clips. Joints from 0.3 are right four times in five on upright people (MODEL_CARD.md).
+# From docs/association.md; then threshold, duplicate_oks and birth_score moved a little with the bundled weights:
+# on the demo clip, whose truth is exact, and by the number of identities in three real clips. Joints from 0.3
+# are right four times in five on upright people (MODEL_CARD.md).
 LIGHT = Preset(
     name="light",
     detector="light",
@@ -54,6 +55,7 @@ LIGHT = Preset(
     tracker=FlowTrackerSettings(
         joint_score=0.1,
         threshold=0.2,
+        nms_iou=0.5,
         propagate_score=0.5,
         propagate_seconds=1.0,
         memory_frames=60,
@@ -73,13 +75,10 @@ REALTIME = Preset(
     flow_scale=None,
     joint_score=0.4,
     tracker=FlowTrackerSettings(
-        joint_score=0.2,
-        propagate_score=0.3,
         propagate_seconds=1.0,
         memory_frames=60,
         memory_seconds=1.5,
         every_pose=False,
-        duplicate_oks=0.7,
     ),
 )
 
