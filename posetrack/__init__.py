@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Torch's CPU threads spin while they wait for each other. Our decoder and encoder threads, or any other
-# busy process, then cost far more than their share: 5 frames at 720p took 46 s instead of 2.6 s on two
-# loaded cores. Asleep they wait cheaply. Read when torch is first imported; set it yourself to decide.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Torch's CPU threads spin while they wait for each other. Next to any other busy process that costs far more
+# than its share: 5 frames at 720p took 46 s on two loaded cores, 2.6 s with threads that sleep at once. But
+# waking takes long, too (twice the time of the light network on idle cores), so: spin for some microseconds,
+# then sleep. Read by GNU OpenMP when torch is first imported; set either variable yourself to decide.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 # Where the public names live. They are imported when first used, so that `import posetrack` (and with
 # it `posetrack --help`) costs nothing and parts whose packages are missing leave the rest usable.

@@ -40,9 +40,9 @@ class Preset:
         return {"detector": self.detector, "pose": self.pose, "flow": self.flow, "tracker": "flow"}
 
 
-# From docs/association.md; then threshold, duplicate_oks and birth_score moved a little with the bundled weights:
-# on the demo clip, whose truth is exact, and by the number of identities in three real clips. Joints from 0.3
-# are right four times in five on upright people (MODEL_CARD.md).
+# From docs/association.md; threshold, duplicate_oks and birth_score then moved a little with the bundled
+# weights: on the demo clip, whose truth is exact, and by the number of identities in three real clips. Joints
+# from 0.3 are right four times in five on upright people (MODEL_CARD.md).
 LIGHT = Preset(
     name="light",
     detector="light",
