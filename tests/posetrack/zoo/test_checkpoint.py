@@ -360,7 +360,7 @@ def test_a_file_with_a_changed_byte_is_read_or_refused(
 ) -> None:
     path = tmp_path / "weights.pth"
     content = bytearray(write({"weight": torch.arange(6.0), "number": torch.tensor(3)}, kind, path))
-    # The legacy format writes storage keys of varying length, so the file's own length must not steer the draw.
+    # Legacy storage keys vary in length, so the file's own length must not steer the draw.
     place = data.draw(st.integers(0, 10**6)) % len(content)
     content[place] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
