@@ -67,10 +67,12 @@ def test_an_empty_network_computes_what_a_drawn_one_does() -> None:
 
 def test_counters_that_the_network_does_not_have_are_passed_over() -> None:
     """Torchvision's detectors freeze batch normalisation, their files still count its steps."""
+    network = nn.Linear(1, 1)
     load_into(
-        nn.Linear(1, 1),
+        network,
         {"weight": torch.ones(1, 1), "bias": torch.ones(1), "bn1.num_batches_tracked": torch.ones(())},
     )
+    assert network(torch.tensor([2.0])).item() == 3
 
 
 def test_networks_that_are_not_ours() -> None:
