@@ -44,6 +44,17 @@ class HeldOut:
     human_only: bool = True  # only joints that a human labelled count
 
 
+@dataclass(frozen=True, eq=False)
+class PoseData:
+    """One split of a data set, ready to train on."""
+
+    name: str
+    skeleton: Skeleton
+    people: Sequence[Person]
+    pictures: Mapping[str, Image]
+    lost: Sequence[str] = ()  # a line for each person or picture that was left out, and why
+
+
 def read_people(
     path: Path,
     skeleton: Skeleton,

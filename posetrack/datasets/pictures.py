@@ -1,0 +1,84 @@
+"""Pictures of a folder, decoded as they are drawn: for data sets that do not fit in memory.
+
+pictures = Folder(root / "train2017", names)
+image = pictures["000000000139.jpg"]  # (H, W, 3) RGB
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from posetrack.datasets.people import Image
+from posetrack.errors import InputError
+
+# The EXIF turn of a photo is left alone: annotators and the official code saw the pixels as stored.
+_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+class Folder(Mapping[str, Image]):
+    """Pictures by their names below `root`; holds names only, so worker processes may each have a copy."""
+
+    def __init__(self, root: Path, names: Iterable[str]) -> None:
+        self.root = root
+        self._names = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Image:
+        """The picture, (H, W, 3) RGB, as its pixels are stored.
+
+        Raises:
+            KeyError: a name that the folder was not made with.
+            InputError: the file is gone or does not decode.
+        """
+        if name not in self._names:
+            raise KeyError(name)
+        return read_picture(self.root / name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def read_picture(path: Path, flags: int = _COLOUR) -> Image:
+    """A picture file as (H, W, 3) RGB.
+
+    Raises:
+        InputError: no such file, or it does not decode.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}): fetch this picture again") from None
+    picture = cv2.imdecode(data, flags) if len(data) else None
+    if picture is None:
+        raise InputError(f"{path}: {len(data)} bytes that do not decode: fetch this picture again")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), np.uint8)
+
+
+def existing(root: Path, names: Collection[str]) -> set[str]:
+    """Those of `names` that are files below `root`; lists each folder once instead of asking for each file.
+
+    Raises:
+        InputError: none of them is there.
+    """
+    found: set[str] = set()
+    for folder in {str(PurePosixPath(name).parent) for name in names}:
+        prefix = "" if folder == "." else f"{folder}/"
+        try:
+            with os.scandir(root / folder) as entries:
+                found.update(prefix + entry.name for entry in entries)
+        except OSError:
+            continue  # all pictures of this folder are missing, which the caller reports
+    found.intersection_update(names)
+    if names and not found:
+        raise InputError(f"{root}: none of the {len(names)} annotated pictures is there: give their folder")
+    return found
