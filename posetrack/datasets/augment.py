@@ -67,31 +67,37 @@ def random_view(
     larger = 1 + _normal(rng, geometry.scale, 1)[0]
     angle = 0.0
     if rng.random() < geometry.rotation_probability:
-        angle = 2 * _normal(rng, geometry.rotation / 2, 1)[0]
+        angle = _normal(rng, geometry.rotation / 2, 1, limit=2)[0]
     mirrored = bool(rng.random() < geometry.mirror_probability)
     width = crop_regions(box[None], size[0] / size[1])[0, 2] * padding / PADDING * larger
     return view_matrix(centre, width, size, angle, mirrored), mirrored
 
 
-def _normal(rng: np.random.Generator, deviation: float, n: int) -> NDArray[np.float64]:
-    """Normal numbers within one `deviation`, as the official scale (and half its rotation) are clipped."""
-    return np.clip(rng.standard_normal(n), -1, 1) * deviation
+def _normal(rng: np.random.Generator, deviation: float, n: int, limit: float = 1.0) -> NDArray[np.float64]:
+    """Normal numbers clipped at `limit` deviations; officially 1 for the scale, 2 for the angle."""
+    return np.clip(rng.standard_normal(n), -limit, limit) * deviation
 
 
 def half_body_box(person: Person, skeleton: Skeleton, upper: bool) -> NDArray[np.float32] | None:
     """Box as large as the labelled joints above (or from) the hips reach, centred on their mean.
 
-    As in the official code, the other half is taken where the wanted one has two joints or fewer.
-    None where fewer than two joints remain.
+    As in the official code, legs are taken instead of an upper half of two joints or fewer, and the upper
+    half, however small, instead of such legs. None where fewer than two joints remain.
     """
-    legs = np.array([name.endswith(("hip", "knee", "ankle")) for name in skeleton.keypoints])
-    halves = {True: person.labelled & ~legs, False: person.labelled & legs}
-    chosen = halves[upper] if halves[upper].sum() > 2 else halves[not upper]
+    legs = lower_body(skeleton)
+    above, below = person.labelled & ~legs, person.labelled & legs
+    legs_wanted = not (upper and above.sum() > 2)
+    chosen = below if legs_wanted and below.sum() > 2 else above
     if chosen.sum() < 2:
         return None
     points = person.keypoints[chosen]
     centre, half_sides = points.mean(axis=0), (points.max(axis=0) - points.min(axis=0)) / 2
     return np.concatenate([centre - half_sides, centre + half_sides]).astype(np.float32)
+
+
+def lower_body(skeleton: Skeleton) -> NDArray[np.bool_]:
+    """(K,) which joints the official code counts to the lower half: slots 11..16 of COCO, 0..6 of MPII."""
+    return np.array([name.endswith(("hip", "knee", "ankle", "pelvis")) for name in skeleton.keypoints])
 
 
 def view_matrix(
@@ -114,15 +120,27 @@ def view_matrix(
 
 
 def apply_view(
-    image: Image, person: Person, skeleton: Skeleton, matrix: Matrix, mirrored: bool, size: Size
+    image: Image,
+    person: Person,
+    skeleton: Skeleton,
+    matrix: Matrix,
+    mirrored: bool,
+    size: Size,
+    margin: float = 0.0,
 ) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
-    """The crop (H, W, 3), the joints in it (K, 2), and which of them are labelled and inside (K,)."""
+    """The crop (H, W, 3), the joints in it (K, 2), and which of them are labelled and inside (K,).
+
+    Args:
+        margin: input pixels beyond the border within which a joint still counts as inside. With np.inf the
+            targets decide, as in the official code, where a Gaussian may reach in from outside.
+    """
     crop = _uint8(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR))
     points = person.keypoints @ matrix[:, :2].T + matrix[:, 2]
     labelled = person.labelled
     if mirrored:
         points, labelled = points[skeleton.flip_order], labelled[skeleton.flip_order]
-    inside = labelled & (points >= 0).all(axis=1) & (points <= np.array(size) - 1).all(axis=1)
+    inside = (points >= -margin).all(axis=1) & (points <= np.array(size) - 1 + margin).all(axis=1)
+    inside &= labelled
     return crop, points.astype(np.float32), inside
 
 
