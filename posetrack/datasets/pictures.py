@@ -7,14 +7,16 @@ image = pictures["000000000139.jpg"]  # (H, W, 3) RGB
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 
-from posetrack.datasets.people import Image
+from posetrack.datasets.people import Image, Person, PoseData
 from posetrack.errors import InputError
+from posetrack.skeletons import Skeleton
 
 # The EXIF turn of a photo is left alone: annotators and the official code saw the pixels as stored.
 _COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -82,3 +84,31 @@ def existing(root: Path, names: Collection[str]) -> set[str]:
     if names and not found:
         raise InputError(f"{root}: none of the {len(names)} annotated pictures is there: give their folder")
     return found
+
+
+def with_pictures(name: str, skeleton: Skeleton, found: Iterable[Person | str], folder: Path) -> PoseData:
+    """A data set of the people whose pictures are in `folder`, the only ones that can be drawn.
+
+    Args:
+        found: people, or in place of one a line that says why they are left out.
+
+    Returns:
+        In `lost` these lines, and one for every missing picture.
+
+    Raises:
+        InputError: nobody remains.
+    """
+    people, lost = [], []
+    for person in found:
+        if isinstance(person, Person):
+            people.append(person)
+        else:
+            lost.append(person)
+    wanted = Counter(person.image for person in people)  # how many people each picture shows
+    there = existing(folder, wanted)
+    lost += [f"{folder / image}: missing, {n} people" for image, n in wanted.items() if image not in there]
+    people = [person for person in people if person.image in there]
+    if not people:
+        first = f", first {lost[0]}" if lost else ""
+        raise InputError(f"{name}: nobody to train on, {len(lost)} left out{first}: check the annotations")
+    return PoseData(name, skeleton, people, Folder(folder, [n for n in wanted if n in there]), lost)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.results.annotations import Annotations17, read_annotations
+from posetrack.results.annotations import Annotations, Annotations17, read_annotations
 from posetrack.results.check import frame_names, json_files
 from posetrack.types import Frame
 
@@ -84,11 +84,11 @@ def posetrack_sequences(annotations: str | Path, images: str | Path) -> list[Pos
     root = Path(images)
     if not root.is_dir():
         raise PoseTrackError(f"{root}: no such folder; give the root of the PoseTrack images")
-    return [_sequence(path, root) for path in json_files(annotations)]
+    return [sequence_of(read_annotations(path), path, root) for path in json_files(annotations)]
 
 
-def _sequence(annotation: Path, root: Path) -> PoseTrackSequence:
-    file = read_annotations(annotation)
+def sequence_of(file: Annotations, annotation: Path, root: Path) -> PoseTrackSequence:
+    """The sequence of an annotation file that was read from `annotation`."""
     names = frame_names(file)
     if isinstance(file, Annotations17):
         labelled = [bool(f.is_labeled[0]) if f.is_labeled else bool(f.annorect) for f in file.annolist]
