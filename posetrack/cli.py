@@ -106,8 +106,11 @@ def export(
     """Write tracks.jsonl in another format."""
     from posetrack.export import export_tracks
 
-    print(export_tracks(tracks, to, out, joint_score=joint_score, overwrite=overwrite))
-    return DONE
+    written, losses = export_tracks(tracks, to, out, joint_score=joint_score, overwrite=overwrite)
+    print(written)
+    for loss in losses:
+        _complain(loss)
+    return SOME_FAILED if losses else DONE
 
 
 def evaluate(

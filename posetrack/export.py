@@ -15,7 +15,7 @@ from posetrack.types import Poses, Tracks
 
 def export_tracks(
     source: Path, to: str, out: Path, *, joint_score: float | None = None, overwrite: bool = False
-) -> str:
+) -> tuple[str, list[str]]:
     """Convert a file of tracks.
 
     Args:
@@ -23,7 +23,7 @@ def export_tracks(
         joint_score: joints below it are left out; None takes the one of the preset that made the tracks.
 
     Returns:
-        A line that says what was written.
+        A line that says what was written, and what was lost.
     """
     if out.exists() and not overwrite:
         raise PoseTrackError(f"{out} exists already: use --overwrite to replace it, or another --out")
@@ -32,8 +32,8 @@ def export_tracks(
     tracks = [without_weak_joints(t, least) for t in file.tracks]
     EXPORTS[to](tracks, out, skeleton=file.header.skeleton, source=file.header.source)
     people = sum(len(t) for t in tracks)
-    cut = "; the last line of the source is cut off and left out" if file.cut_off else ""
-    return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more{cut}"
+    losses = [f"{source}: the last line is cut off and left out"] if file.cut_off else []
+    return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more", losses
 
 
 def without_weak_joints(tracks: Tracks, least: float) -> Tracks:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posetrack.datasets.posetrack import PoseTrackSequence, missing_images, posetrack_sequences
-from posetrack.detectors.from_file import FileDetector
+from posetrack.detectors.from_file import FileDetector, read_rows
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.pipeline import PoseTracker
 from posetrack.presets import Preset
@@ -66,13 +66,20 @@ def submit(
             f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
         )
     result = Submission()
+    given = {} if boxes is None else read_rows(boxes, by_image=True)
     for number, sequence in enumerate(sequences, 1):
         target = out / f"{sequence.name}.json"
         if target.exists() and not overwrite:
             result.kept += 1
             continue
         if boxes is not None:
-            system.detector = FileDetector(boxes, image_frames(sequence), preset.detector_score)
+            frame_of = image_frames(sequence)
+            rows = {frame_of[image]: given[image] for image in frame_of.keys() & given.keys()}
+            if not rows:
+                print(
+                    f"posetrack: {sequence.name}: {boxes} has no box for any of its images", file=sys.stderr
+                )
+            system.detector = FileDetector(rows, preset.detector_score)
         try:
             tracks = list(_track(sequence, system, batch_size, f"{number}/{len(sequences)} {sequence.name}"))
         except InputError as error:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from posetrack.detectors.from_file import FileDetector
 from posetrack.draw import Trails, overlay
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.pipeline import PoseTracker
@@ -76,6 +77,7 @@ def track_video(
             refuse_existing(outputs)
         system = tracker or build(chosen, device, boxes, weights)
         summary = Summary(clip.name, outputs)
+        matched = system.detector.matched if isinstance(system.detector, FileDetector) else 0
         start = time.perf_counter()
         with ExitStack() as stack:
             header = header_of(clip, system, chosen, boxes, weights)
@@ -101,6 +103,8 @@ def track_video(
                 report(summary.frames, len(tracks))
         summary.seconds = time.perf_counter() - start
         summary.losses = [*clip.losses, *(pictures.warnings if pictures is not None else [])]
+        if isinstance(system.detector, FileDetector) and system.detector.matched == matched:
+            summary.losses.append(f"{boxes} has no box for any of the {summary.frames} frames")
     if summary.frames == 0:
         raise InputError(
             f"{clip.name}: not one frame could be decoded: {'; '.join(summary.losses) or 'it is empty'}"

@@ -27,6 +27,7 @@ from posetrack.detectors.base import tidy
 from posetrack.errors import PoseTrackError
 from posetrack.types import Detections, Frame
 
+Rows = Mapping[int, Sequence[tuple[float, ...]]]
 FRAME_KEYS = ("frame", "frame_id", "image_id")  # the first that an entry has is its key
 PERSON = 1  # COCO and PoseTrack category
 
@@ -34,44 +35,40 @@ PERSON = 1  # COCO and PoseTrack category
 class FileDetector:
     """Gives every frame the boxes that the file has for its index; none where it has none."""
 
-    def __init__(
-        self,
-        path: str | Path,
-        frame_of: Mapping[int, int] | None = None,
-        score_threshold: float = 0.0,
-    ) -> None:
+    def __init__(self, boxes: str | Path | Rows, score_threshold: float = 0.0) -> None:
         """
         Args:
-            path: JSON file.
-            frame_of: image id to frame index, for files keyed by image id; ids that it lacks are left out
-                (they belong to other videos). None takes the file's own "images", or the ids as indices.
+            boxes: rows read before, or a JSON file whose image ids are frames if its "images" say nothing else.
             score_threshold: 0..1, lower scores are left out.
 
         Raises:
             PoseTrackError: names the file, the entry and the field at fault.
         """
-        self.rows = read_rows(Path(path), frame_of)
+        self.rows = read_rows(Path(boxes)) if isinstance(boxes, str | Path) else boxes
         self.score_threshold = score_threshold
+        self.matched = 0  # frames so far for which the file has boxes
 
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         found = []
         for frame in frames:
+            self.matched += frame.index in self.rows
             rows = np.array(self.rows.get(frame.index, []), np.float32).reshape(-1, 5)
             rows = rows[rows[:, 4] >= self.score_threshold]
             found.append(tidy(rows[:, :4], rows[:, 4], frame.size))
         return found
 
 
-def read_rows(path: Path, frame_of: Mapping[int, int] | None) -> dict[int, list[tuple[float, ...]]]:
-    """Frame index to rows x1, y1, x2, y2, score."""
+def read_rows(path: Path, *, by_image: bool = False) -> Rows:
+    """Rows x1, y1, x2, y2, score by frame index, or by image id for a file of many videos."""
     listed = _load(path)
-    # Boxes of many videos: a frame number would say the same of all of them.
-    keys = FRAME_KEYS if frame_of is None else ("image_id",)
+    frame_of: Mapping[int, int] | None = None
+    # In a file of many videos a frame number would say the same of all of them.
+    keys = ("image_id",) if by_image else FRAME_KEYS
     if isinstance(listed, dict):
         images, listed = listed.get("images"), listed.get("annotations")
         if not isinstance(images, list) or not isinstance(listed, list):
             raise PoseTrackError(f'{path}: an object needs the lists "images" and "annotations"')
-        frame_of = _frames_of_images(path, images) if frame_of is None else frame_of
+        frame_of = None if by_image else _frames_of_images(path, images)
     elif not isinstance(listed, list):
         raise PoseTrackError(f"{path}: expected a list of results, found {type(listed).__name__}")
     rows: dict[int, list[tuple[float, ...]]] = defaultdict(list)

@@ -75,6 +75,14 @@ def test_track_then_render_then_export(
         assert main(["export", str(out / "clip.jsonl"), "--to", kind, "--out", str(target)]) == 0
         assert target.exists()
 
+    lines = (out / "clip.jsonl").read_bytes()
+    (out / "cut.jsonl").write_bytes(lines[:-5])
+    capsys.readouterr()
+    assert main(["export", str(out / "cut.jsonl"), "--to", "csv", "--out", str(tmp_path / "cut.csv")]) == 1
+    said = capsys.readouterr()
+    assert "of 11 frames" in said.out
+    assert "the last line is cut off" in said.err
+
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
@@ -234,6 +242,16 @@ def test_files_in_place_of_the_presets_parts_are_used_and_named(clip: Path, tmp_
     assert (
         max(found) <= 1
     )  # nobody but where the file says; whether a pose is worth a track is the preset's call
+
+
+def test_boxes_of_another_video_are_noticed(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps([{"frame": 12, "bbox": [1, 1, 9, 9], "score": 0.9}]))
+    words = ["track", str(clip), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
+    assert main([*words, "--no-video"]) == 1
+    assert "boxes.json has no box for any of the 12 frames" in complaint(capsys)
+    assert len(list(read_jsonl(tmp_path / "out" / "clip.jsonl").tracks)) == 12
 
 
 def test_bench_knows_at_once_where_it_cannot_write(

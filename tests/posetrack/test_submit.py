@@ -83,12 +83,15 @@ def test_finished_sequences_are_kept(
     assert main(["submit", "--check", str(out)]) == 1  # and the check says that it is not one
 
 
-def test_boxes_keyed_by_image_id(dataset: Path, tmp_path: Path) -> None:
+def test_boxes_keyed_by_image_id(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Only frame 1 of the first sequence has a box; the second sequence's ids are other ones.
     box = {"image_id": 10**10 + 10**4 + 1, "bbox": [30, 200, 200, 400], "score": 0.9, "category_id": 1}
     (tmp_path / "boxes.json").write_text(json.dumps([box]))
     out = tmp_path / "pred"
     assert main(words(dataset, out, "--boxes", str(tmp_path / "boxes.json"))) == 0
+    assert (
+        f"{SEQUENCES[1]}: {tmp_path}/boxes.json has no box for any of its images" in capsys.readouterr().err
+    )
     answer = json.loads((out / f"{SEQUENCES[0]}.json").read_text())
     frames = {person["image_id"] for person in answer["annotations"]}
     assert min(frames, default=box["image_id"]) == box["image_id"]  # nobody before

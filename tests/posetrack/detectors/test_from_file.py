@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posetrack.detectors.from_file import FileDetector
+from posetrack.detectors.from_file import FileDetector, read_rows
 from posetrack.errors import PoseTrackError
 from posetrack.types import Frame
 
@@ -47,12 +47,15 @@ def test_low_scores_are_left_out(tmp_path: Path) -> None:
     assert found.scores.tolist() == pytest.approx([0.6])
 
 
-def test_a_mapping_picks_one_sequence(tmp_path: Path) -> None:
+def test_rows_of_many_videos_are_read_once_and_picked_by_image(tmp_path: Path) -> None:
     path = write(
         tmp_path, [{"image_id": i, "bbox": [0, 0, 9, i % 10], "score": 1.0} for i in (1005, 1007, 2003)]
     )
-    found = FileDetector(path, frame_of={1005: 0, 1007: 1})(frames(0, 1, 2))
-    assert [d.boxes[:, 3].tolist() for d in found] == [[5], [7], []]
+    rows = read_rows(path, by_image=True)
+    assert set(rows) == {1005, 1007, 2003}
+    detector = FileDetector({0: rows[1005], 1: rows[1007]})
+    assert [d.boxes[:, 3].tolist() for d in detector(frames(0, 1, 2))] == [[5], [7], []]
+    assert detector.matched == 2
 
 
 @pytest.mark.parametrize(
@@ -117,4 +120,4 @@ def test_frame_numbers_do_not_do_for_many_videos(tmp_path: Path) -> None:
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps([{"frame": 0, "bbox": [1, 2, 3, 4], "score": 0.9}]))
     with pytest.raises(PoseTrackError, match="entry 0 names no frame: expected image_id"):
-        FileDetector(path, {10000: 0})
+        read_rows(path, by_image=True)
