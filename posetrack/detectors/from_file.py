@@ -38,7 +38,7 @@ class FileDetector:
     def __init__(self, boxes: str | Path | Rows, score_threshold: float = 0.0) -> None:
         """
         Args:
-            boxes: rows read before, or a JSON file whose image ids are frames if its "images" say nothing else.
+            boxes: rows read before, or a JSON file; its ids are frames where no "images" say otherwise.
             score_threshold: 0..1, lower scores are left out.
 
         Raises:
