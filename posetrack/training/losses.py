@@ -1,7 +1,9 @@
-"""What a pose network is asked for: Gaussian targets, and the cross-entropy over a heatmap.
+"""What a pose network is asked for: Gaussian targets, and the loss that compares heatmaps with them.
 
-Cross-entropy treats every heatmap as one distribution over places (softmax over h x w). At small budgets it
-learns several times faster than the mean squared error, whose gradient the empty background drowns.
+The paper's networks learn by the squared error against `official_targets` (or `unbiased_targets`, DARK's).
+Cross-entropy, for the bundled network, treats every heatmap as one distribution over places (softmax over
+h x w). At small budgets it learns several times faster than the mean squared error, whose gradient the empty
+background drowns.
 """
 
 from __future__ import annotations
@@ -44,3 +46,54 @@ def spatial_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> T
     surprise = -torch.log_softmax(logits.flatten(2).float(), dim=-1)  # (B, K, h w)
     losses = (targets.flatten(2) * surprise).sum(dim=-1)  # (B, K)
     return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+def official_targets(
+    points: Tensor, weights: Tensor, size: tuple[int, int], sigma: float
+) -> tuple[Tensor, Tensor]:
+    """Gaussians with peak 1 about rounded centres, cut off at 3 sigma, as HRNet's code draws them.
+
+    Args:
+        points: (B, K, 2) x, y in heatmap pixels.
+        weights: (B, K); at most 0.5 means not to draw.
+        size: (w, h) of the heatmap.
+        sigma: heatmap pixels.
+
+    Returns:
+        Targets (B, K, h, w), and the weights, 0 where the square of the Gaussian misses the heatmap. As
+        officially, a square that ends right at the left or upper border counts as a hit: an empty target.
+    """
+    w, h = size
+    reach = round(3 * sigma)
+    centre = (points + 0.5).trunc()  # towards zero, as int() does
+    missed = (centre - reach >= points.new_tensor([w, h])) | (centre + reach + 1 < 0)
+    weights = weights * ~missed.any(dim=-1)
+    x = torch.arange(w, dtype=points.dtype, device=points.device) - centre[..., :1]  # (B, K, w)
+    y = torch.arange(h, dtype=points.dtype, device=points.device) - centre[..., 1:]  # (B, K, h)
+    row = torch.exp(-(x**2) / (2 * sigma**2)) * (x.abs() <= reach)
+    column = torch.exp(-(y**2) / (2 * sigma**2)) * (y.abs() <= reach) * (weights > 0.5)[..., None]
+    return column[..., :, None] * row[..., None, :], weights
+
+
+def unbiased_targets(
+    points: Tensor, weights: Tensor, size: tuple[int, int], sigma: float
+) -> tuple[Tensor, Tensor]:
+    """As official_targets, but about the centres as they are and without an end: the targets of DARK."""
+    w, h = size
+    _, weights = official_targets(points, weights, size, sigma)
+    x = torch.arange(w, dtype=points.dtype, device=points.device) - points[..., :1]
+    y = torch.arange(h, dtype=points.dtype, device=points.device) - points[..., 1:]
+    row = torch.exp(-(x**2) / (2 * sigma**2))
+    column = torch.exp(-(y**2) / (2 * sigma**2)) * (weights > 0.5)[..., None]
+    return column[..., :, None] * row[..., None, :], weights
+
+
+def joints_mse(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Half the mean squared error over joints, pictures and pixels; joints without weight count as exact.
+
+    Args:
+        heatmaps, targets: (B, K, h, w).
+        weights: (B, K), multiplied with both before the square.
+    """
+    difference = (heatmaps.float() - targets) * weights[..., None, None]
+    return 0.5 * difference.square().mean()

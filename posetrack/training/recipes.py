@@ -56,6 +56,7 @@ class Recipe:
     targets: Literal["official", "unbiased"] = "official"  # centres rounded to pixels, or as they are (DARK)
     loss: Literal["mse", "cross_entropy"] = "mse"
     init: Literal["nothing", "imagenet", "pose"] = "imagenet"  # the weights that --init must name
+    he_draw: bool = False  # of initial values by He's rule; else N(0, 0.001), as officially
     first: tuple[Stage, ...] = ()  # smaller inputs to begin with
 
     geometry: Geometry = HRNET_COCO
@@ -82,7 +83,7 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for stage in (*self.first, self):
+        for stage in (*self.first, self.stage(1.0)):
             if (stage.width % 32 or stage.height % 32) and self.data != "imagenet":
                 raise ValueError(f"an input of {stage.width}x{stage.height} is not a multiple of 32")
         if self.loss == "cross_entropy" and self.targets != "unbiased":
@@ -190,7 +191,7 @@ IMAGENET = (IMAGENET_W32, replace(IMAGENET_W32, name="imagenet_w48_c", network="
 # faster than the squared error, small inputs teach most of it, and research photos need varied looks.
 LIGHT = Recipe(
     "light", "hrnet_light", "lspet", 128, 192, sigma=1.5, targets="unbiased", loss="cross_entropy",
-    init="nothing", first=(Stage(0.7, 96, 128, 1.0),), geometry=Geometry(), appearance=Appearance(),
+    init="nothing", he_draw=True, first=(Stage(0.7, 96, 128, 1.0),), geometry=Geometry(), appearance=Appearance(),
     draws="weighted", pseudo_weight=0.5, epochs=150, batch=32, optimiser="adamw", learning_rate=2e-3,
     milestones=None, warm_up=10_000, weight_decay=0.01, largest_gradient=2.0, ema_decay=0.998,
     half_precision=True,
