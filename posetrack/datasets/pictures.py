@@ -18,8 +18,12 @@ from posetrack.datasets.people import Image, Person, PoseData
 from posetrack.errors import InputError
 from posetrack.skeletons import Skeleton
 
-# The EXIF turn of a photo is left alone: annotators and the official code saw the pixels as stored.
-_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+REDUCTIONS = {  # a JPEG can be decoded at these parts of its size
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 
 class Folder(Mapping[str, Image]):
@@ -36,9 +40,13 @@ class Folder(Mapping[str, Image]):
             KeyError: a name that the folder was not made with.
             InputError: the file is gone or does not decode.
         """
+        return self.reduced(name, 1)
+
+    def reduced(self, name: str, reduction: int) -> Image:
+        """A JPEG decoded at 1/`reduction` of its size: (ceil(H / reduction), ceil(W / reduction), 3) RGB."""
         if name not in self._names:
             raise KeyError(name)
-        return read_picture(self.root / name)
+        return read_picture(self.root / name, reduction)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -50,8 +58,11 @@ class Folder(Mapping[str, Image]):
         return len(self._names)
 
 
-def read_picture(path: Path, flags: int = _COLOUR) -> Image:
+def read_picture(path: Path, reduction: int = 1) -> Image:
     """A picture file as (H, W, 3) RGB.
+
+    A photo's note of how to turn it (EXIF) is left alone: annotators and the official code saw the pixels as
+    they are stored.
 
     Raises:
         InputError: no such file, or it does not decode.
@@ -60,6 +71,7 @@ def read_picture(path: Path, flags: int = _COLOUR) -> Image:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}): fetch this picture again") from None
+    flags = REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(data, flags) if len(data) else None
     if picture is None:
         raise InputError(f"{path}: {len(data)} bytes that do not decode: fetch this picture again")
