@@ -1,4 +1,4 @@
-"""The pictures that all variants of one seed see, in one order, and the held-out people: each cropped once."""
+"""The pictures all variants of one seed see, in one order; and the held-out people, cropped once."""
 
 from __future__ import annotations
 

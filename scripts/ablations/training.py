@@ -97,7 +97,7 @@ def _loss(network: nn.Module, pictures: Pictures, chosen: slice, stride: int) ->
 
 
 def examine(network: nn.Module, examinations: Sequence[Examination], chunk: int = 64) -> dict[str, float]:
-    """PCK@0.2, percent, of every set, plain crops: joints read by quarter shift, and by DARK on larger maps."""
+    """PCK@0.2, percent, of every set, no mirrored crop: by quarter shift, and by DARK on larger maps."""
     folded = for_inference(network)
     result = {}
     for examination in examinations:

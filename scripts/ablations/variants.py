@@ -57,5 +57,6 @@ def in_order(names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]
 
     A variant of rank r waits until those of rank 0 are r seeds ahead.
     """
-    pairs = [(place + VARIANTS[name].rank, seed, name) for place, seed in enumerate(seeds) for name in names]
-    return [(name, seed) for _, seed, name in sorted(pairs, key=lambda pair: pair[0])]
+    pairs = [(place + VARIANTS[name].rank, name, seed) for place, seed in enumerate(seeds) for name in names]
+    pairs.sort(key=lambda pair: (pair[0], VARIANTS[pair[1]].rank))
+    return [(name, seed) for _, name, seed in pairs]
