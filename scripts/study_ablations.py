@@ -19,10 +19,18 @@ from typing import Any
 import cv2
 import torch
 from ablations.pictures import Examination, Pictures, examination, training_pictures
+from ablations.report import by_variant, draw_exchange, draw_sizes, table
 from ablations.training import run
-from ablations.variants import VARIANTS, in_order
+from ablations.variants import SIZE, VARIANTS, in_order
 
 from posetrack.datasets.lspet import read_lspet
+
+# Reference of the differences -> rows.
+TABLES = {
+    "HRNet": [name for name, variant in VARIANTS.items() if variant.size == SIZE],
+    "HRNet, 32x64": ["HRNet, 32x64", "SimpleBaseline, 32x64"],
+    "HRNet, 96x128": ["HRNet, 96x128", "SimpleBaseline, 96x128"],
+}
 
 
 def main() -> None:
@@ -40,6 +48,12 @@ def main() -> None:
     given = parser.parse_args()
     if not given.report_only:
         study(given.data, given.results, given.pictures, given.seeds, given.variants)
+    runs = by_variant(read_results(given.results), given.pictures, given.seeds)
+    for reference, names in TABLES.items():
+        print("\n" + "\n".join(table(runs, names, reference)))
+    given.out.mkdir(parents=True, exist_ok=True)
+    draw_exchange(runs, given.out / "ablations_curves.png")
+    draw_sizes(runs, given.out / "ablations_sizes.png")
 
 
 def study(data: Path, results: Path, pictures: int, seeds: list[int], names: list[str]) -> None:
