@@ -17,6 +17,9 @@ import matplotlib.pyplot as plt
 
 Run = dict[str, Any]
 Runs = dict[str, dict[int, Run]]  # variant -> seed -> run
+TITLES = (
+    "seeds", "parameters", "multiply-adds", "CPU s", "athletes", "bystanders", "Δ athletes", "Δ bystanders",
+)  # fmt: skip
 SETS = ("athletes", "bystanders")
 COLOURS = {
     "HRNet": "black",
@@ -39,25 +42,19 @@ def by_variant(lines: Iterable[Run], pictures: int, seeds: Sequence[int]) -> Run
 
 
 def accuracy(run: Run, name: str) -> float:
-    """PCK@0.2 at the end of a run, percent, joints read by quarter shift (which every heatmap size allows)."""
+    """PCK@0.2 at the end of a run, percent, by quarter shift, which heatmaps of every size allow."""
     return float(run["curve"][-1][name])
 
 
 def table(runs: Runs, names: Iterable[str], reference: str) -> list[str]:
-    """Markdown: accuracy, and its difference to the reference, paired by seed; mean ± deviation over the seeds."""
-    head = (
-        "| | seeds | parameters | multiply-adds | CPU s | athletes | bystanders | Δ athletes | Δ bystanders |"
-    )
-    lines = [head, "|---" + "|---:" * 8 + "|"]
+    """Markdown: accuracies, mean ± deviation over the seeds, and their differences to the reference by seed."""
+    lines = ["| | " + " | ".join(TITLES) + " |", "|---" + "|---:" * len(TITLES) + "|"]
     for name in names:
         if name not in runs:
             continue
         row = list(runs[name].values())
-        cells = [
-            str(len(row)),
-            f"{row[0]['parameters'] / 1e6:.2f} M",
-            f"{row[0]['multiply_adds'] / 1e6:.1f} M",
-        ]
+        cells = [str(len(row))]
+        cells += [f"{row[0][cost] / 1e6:.2f} M" for cost in ("parameters", "multiply_adds")]
         cells += [f"{np.mean([run['cpu_seconds'] for run in row]):.0f}"]
         cells += [spread([accuracy(run, which) for run in row]) for which in SETS]
         for which in SETS:
@@ -79,7 +76,7 @@ def spread(values: Sequence[float] | NDArray[np.float64], sign: str = "") -> str
 
 
 def draw_exchange(runs: Runs, path: Path) -> None:
-    """Training loss, accuracy on the way, and the accuracies of every seed at the end, of the core variants."""
+    """Training loss, accuracies on the way, and those of every seed at the end, of the core variants."""
     figure, axes = plt.subplots(1, 4, figsize=(15, 4))
     names = [name for name in COLOURS if name in runs]
     for place, name in enumerate(names):
@@ -111,20 +108,18 @@ def draw_sizes(runs: Runs, path: Path) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharey="row", sharex="col")
     for row, which in enumerate(SETS):
         shown = {stride: name for stride, name in RESOLUTIONS.items() if name in runs}
-        _points(
-            axes[row, 0], range(len(shown)), [runs[name] for name in shown.values()], which, "HRNet", "black"
-        )
+        _points(axes[row, 0], range(len(shown)), [runs[n] for n in shown.values()], which, "HRNet")
         axes[row, 0].set_xticks(range(len(shown)), [f"1/{stride}" for stride in shown])
         for family in ("HRNet", "SimpleBaseline"):
             swept = {size: name for size, name in input_sizes(family).items() if name in runs}
             x = [size[1] for size in swept]
-            _points(axes[row, 1], x, [runs[n] for n in swept.values()], which, family, COLOURS[family])
+            _points(axes[row, 1], x, [runs[n] for n in swept.values()], which, family)
         axes[row, 0].set_ylabel(f"{which}, PCK@0.2, %")
-        axes[row, 1].set_xticks([64, 96, 128], ["32×64", "64×96", "96×128"])
+        axes[row, 1].set_xticks([64, 96, 128], ["32x64", "64x96", "96x128"])
     axes[0, 0].set_title("heatmap resolution (Figure 5)")
     axes[0, 1].set_title("input size (Figure 6)")
     axes[1, 0].set_xlabel("of the input's side")
-    axes[1, 1].set_xlabel("width × height, pixels")
+    axes[1, 1].set_xlabel("width x height, pixels")
     axes[0, 1].legend(frameon=False)
     _save(figure, path)
 
@@ -135,14 +130,12 @@ def input_sizes(family: str) -> dict[tuple[int, int], str]:
     return {VARIANTS[name].size: name for name in sorted(names, key=lambda name: VARIANTS[name].size)}
 
 
-def _points(
-    axis: Any, x: Sequence[int], rows: list[dict[int, Run]], which: str, label: str, colour: str
-) -> None:
+def _points(axis: Any, x: Sequence[int], rows: list[dict[int, Run]], which: str, label: str) -> None:
     """Means joined by a line, and a dot for every seed."""
     values = [[accuracy(run, which) for run in row.values()] for row in rows]
-    axis.plot(x, [np.mean(v) for v in values], color=colour, label=label)
+    axis.plot(x, [np.mean(v) for v in values], color=COLOURS[label], label=label)
     for place, v in zip(x, values, strict=True):
-        axis.scatter([place] * len(v), v, color=colour, s=14)
+        axis.scatter([place] * len(v), v, color=COLOURS[label], s=14)
 
 
 def _save(figure: Any, path: Path) -> None:
