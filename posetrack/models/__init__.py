@@ -21,15 +21,17 @@ def create(name: str, keypoints: int = 17, *, empty: bool = False) -> nn.Module:
     """A freshly initialised network with the state-dict keys of the official releases.
 
     Args:
-        name: one of `names()`.
+        name: one of `names()`, or a shape as `shapes.name_of` writes it.
         keypoints: heatmaps that it puts out. The ImageNet classifiers (`..._c`) have 1000 classes instead.
         empty: leave it without values, on the meta device, for `zoo.load_into` to fill: ten times faster.
 
     Raises:
         PoseTrackError: there is no network of that name.
     """
+    from posetrack.models.shapes import builder, is_shape
+
     try:
-        build = _networks()[name]
+        build = builder(name) if is_shape(name) else _networks()[name]
     except KeyError:
         raise PoseTrackError(f"there is no network '{name}'; choose one of {', '.join(names())}") from None
     if not empty:

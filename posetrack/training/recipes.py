@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from posetrack.datasets.augment import Appearance, Geometry
-from posetrack.models.hrnet import W32, W48, HRNetConfig
+from posetrack.models.hrnet import W32, W48
+from posetrack.models.shapes import Shape
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18, Skeleton
 
 Data = Literal["coco", "mpii", "posetrack17", "posetrack18", "lspet", "imagenet"]
@@ -48,7 +49,7 @@ class Recipe:
     """One experiment: all that decides its result but the data and the number of processes."""
 
     name: str
-    network: str | HRNetConfig  # a name of posetrack.models, or the shape of an HRNet
+    network: str | Shape  # a name of posetrack.models, or the shape of a network
     data: Data
     width: int  # of the input, pixels; a multiple of 32
     height: int
@@ -191,10 +192,10 @@ IMAGENET = (IMAGENET_W32, replace(IMAGENET_W32, name="imagenet_w48_c", network="
 # faster than the squared error, small inputs teach most of it, and research photos need varied looks.
 LIGHT = Recipe(
     "light", "hrnet_light", "lspet", 128, 192, sigma=1.5, targets="unbiased", loss="cross_entropy",
-    init="nothing", he_draw=True, first=(Stage(0.7, 96, 128, 1.0),), geometry=Geometry(), appearance=Appearance(),
-    draws="weighted", pseudo_weight=0.5, epochs=150, batch=32, optimiser="adamw", learning_rate=2e-3,
-    milestones=None, warm_up=10_000, weight_decay=0.01, largest_gradient=2.0, ema_decay=0.998,
-    half_precision=True,
+    init="nothing", he_draw=True, first=(Stage(0.7, 96, 128, 1.0),), geometry=Geometry(),
+    appearance=Appearance(), draws="weighted", pseudo_weight=0.5, epochs=150, batch=32,
+    optimiser="adamw", learning_rate=2e-3, milestones=None, warm_up=10_000, weight_decay=0.01,
+    largest_gradient=2.0, ema_decay=0.998, half_precision=True,
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {

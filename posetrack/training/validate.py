@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posetrack.datasets.people import HeldOut
+from posetrack.datasets.people import HeldOut, Image, Person
+from posetrack.errors import InputError
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, heatmap_to_picture, normalise
-from posetrack.pose.heatmap import decode_dark, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
 from posetrack.skeletons import Skeleton
 from posetrack.training.pck import Errors, joint_errors
 
 CHUNK = 64  # people per forward pass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How heatmaps are made of a network's output, and joints of heatmaps; it depends on the training."""
+
+    skeleton: Skeleton
+    size: tuple[int, int]  # (width, height) of the input, pixels
+    sigma: float  # of the training targets, heatmap pixels
+    softmax: bool = True  # trained by cross-entropy: the output is logits
+    decoder: Decoder = "dark"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,37 +58,75 @@ def predict(
         sigma: of its training targets, heatmap pixels.
         flip: also look at the mirrored crop.
     """
+    reading = Reading(skeleton, size, sigma)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        points, scores, _ = locate(network, held_out.people, held_out.images, reading, device, flip)
+    regions = crop_regions(np.stack([person.box for person in held_out.people]), size[0] / size[1])
+    errors = errors_of(points, held_out, skeleton)
+    return Predictions(points, scores, regions[:, 2] / (size[0] // 4), errors)
+
+
+def locate(
+    network: nn.Module,
+    people: Sequence[Person],
+    images: Mapping[str, Image],
+    reading: Reading,
+    device: torch.device,
+    flip: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Joints of people, each looked for in the labelled box.
+
+    Returns:
+        points (N, K, 2) in pixels of the pictures and scores (N, K), both NaN for people whose picture cannot
+        be read, and the reasons of these.
+    """
     network.eval()
-    order = torch.from_numpy(skeleton.flip_order).to(device)
-
-    def heatmaps(crops: Tensor) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            return softmax_heatmaps(network(crops), sigma)
-
-    people = held_out.people
-    regions = crop_regions(np.stack([person.box for person in people]), size[0] / size[1])
-    affines = crop_affines(regions, size)
-    parts = []
+    size, K = reading.size, len(reading.skeleton)
+    points, scores, lost = np.full((len(people), K, 2), np.nan), np.full((len(people), K), np.nan), []
     for start in range(0, len(people), CHUNK):
         chunk = range(start, min(start + CHUNK, len(people)))
-        crops = torch.cat(
-            [crop_cpu(held_out.images[people[i].image], affines[i : i + 1], size) for i in chunk]
-        )
-        with torch.inference_mode():
-            inputs = normalise(crops.to(device))
-            maps = heatmaps(inputs)
-            if flip:
-                maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order)
-            parts.append([t.double().cpu().numpy() for t in decode_dark(maps, sigma)])
-    points, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-    heatmap_size = (size[0] // 4, size[1] // 4)
-    points = heatmap_to_picture(points, regions, heatmap_size)
-    labels = np.stack([person.keypoints for person in people]).astype(np.float64)
-    labelled = np.stack([person.labelled for person in people])
-    pseudo = np.stack([person.pseudo for person in people])
+        regions = crop_regions(np.stack([people[i].box for i in chunk]), size[0] / size[1])
+        crops, seen = [], np.ones(len(chunk), bool)
+        for n, affine in enumerate(crop_affines(regions, size)):
+            try:
+                crops.append(crop_cpu(images[people[chunk[n]].image], affine[None], size))
+            except InputError as error:
+                lost.append(str(error))
+                seen[n] = False
+        if crops:
+            found, peaks, heatmap_size = _decode(network, torch.cat(crops), reading, device, flip)
+            points[start:][: len(chunk)][seen] = heatmap_to_picture(found, regions[seen], heatmap_size)
+            scores[start:][: len(chunk)][seen] = peaks
+    return points, scores, lost
+
+
+@torch.no_grad()
+def _decode(
+    network: nn.Module, crops: Tensor, reading: Reading, device: torch.device, flip: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
+    """Joints (N, K, 2) in heatmap pixels, their scores (N, K), and the heatmaps' (width, height)."""
+
+    def heatmaps(inputs: Tensor) -> Tensor:
+        output: Tensor = network(inputs).float()
+        return softmax_heatmaps(output, reading.sigma) if reading.softmax else output
+
+    inputs = normalise(crops.to(device))
+    maps = heatmaps(inputs)
+    if flip:
+        order = torch.from_numpy(reading.skeleton.flip_order).to(device)
+        maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order)
+    found = decode_dark(maps, reading.sigma) if reading.decoder == "dark" else decode_quarter(maps)
+    points, scores = (t.double().cpu().numpy() for t in found)
+    return points, scores, (maps.shape[3], maps.shape[2])
+
+
+def errors_of(points: NDArray[np.floating], held_out: HeldOut, skeleton: Skeleton) -> Errors:
+    """How far joints (N, K, 2) are from the labels; people without finite points do not count."""
+    labels = np.stack([person.keypoints for person in held_out.people]).astype(np.float64)
+    labelled = np.stack([person.labelled for person in held_out.people])
+    pseudo = np.stack([person.pseudo for person in held_out.people])
     counted = labelled & ~pseudo if held_out.human_only else labelled
-    errors = joint_errors(points, labels, labelled, counted, skeleton)
-    return Predictions(points, scores, regions[:, 2] / heatmap_size[0], errors)
+    return joint_errors(points, labels, labelled, counted & np.isfinite(points).all(axis=2), skeleton)
 
 
 def validate(

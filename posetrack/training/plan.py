@@ -1,0 +1,94 @@
+"""Which pictures each step of a run takes: a function of the step alone, so that nothing else need be saved.
+
+Pictures of a run are numbered through all epochs. Step s of batch B takes the numbers sB to sB + B - 1, and
+of W processes each takes its own stretch of these: a run that was killed goes on at its step, and the number
+of processes changes nothing.
+
+    plan = Plan(examples=149_813, batch=128, epochs=210)
+    plan.share(step=7, rank=1, ranks=4)     # range(928, 960)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The length of a run. An epoch is as many pictures as there are examples, and may end within a step."""
+
+    examples: int
+    batch: int  # pictures of a step, over all processes
+    epochs: float
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(self.epochs * self.examples / self.batch)
+
+    def epoch(self, step: int) -> float:
+        """Epochs that are over before a step."""
+        return step * self.batch / self.examples
+
+    def ends_epoch(self, step: int, every: float = 1.0) -> bool:
+        """Whether another `every` epochs are over after `step` steps, or the run is."""
+        before, after = self.epoch(step - 1), self.epoch(step)
+        return math.floor(after / every) > math.floor(before / every) or step >= self.steps
+
+    def share(self, step: int, rank: int = 0, ranks: int = 1) -> range:
+        """Numbers of the pictures that one of `ranks` processes takes; `ranks` divides the batch."""
+        first = step * self.batch + rank * self.batch // ranks
+        return range(first, first + self.batch // ranks)
+
+
+@dataclass(frozen=True)
+class Shares(Sequence[list[int]]):
+    """The batches of one process from step `first` on: a batch sampler for torch's DataLoader."""
+
+    plan: Plan
+    first: int = 0
+    rank: int = 0
+    ranks: int = 1
+    last: int | None = None  # step before which to end early
+
+    def __len__(self) -> int:
+        return max(0, min(self.plan.steps, self.last or self.plan.steps) - self.first)
+
+    def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]  # no slices
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return list(self.plan.share(self.first + index, self.rank, self.ranks))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (self[index] for index in range(len(self)))
+
+
+class Permutations:
+    """Every example once an epoch, in another order each time."""
+
+    def __init__(self, examples: int, seed: int) -> None:
+        self.examples, self.seed = examples, seed
+        self._order = lru_cache(maxsize=2)(self._draw)
+
+    def __call__(self, picture: int, rng: np.random.Generator) -> int:
+        epoch, place = divmod(picture, self.examples)
+        return int(self._order(epoch)[place])
+
+    def _draw(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng((self.seed, epoch, 0)).permutation(self.examples)
+
+
+class WeightedDraws:
+    """Examples by their weights, with replacement."""
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._ends = np.cumsum(weights)
+
+    def __call__(self, picture: int, rng: np.random.Generator) -> int:
+        slot = int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))
+        return min(slot, len(self._ends) - 1)

@@ -1,0 +1,207 @@
+"""A training from a recipe and data to a file of weights that `posetrack track --weights` takes.
+
+    weights = train(RECIPES["coco_w32_256x192"], read_coco(root, "train"), [held_out], Path("runs/w32"),
+                    init="hrnet_w32_imagenet", options=Options(precision="bf16", workers=12))
+
+`scripts/train.py` is the command. Under torchrun, every process calls `train` alike.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+
+from posetrack import models, zoo
+from posetrack.datasets.people import HeldOut, PoseData
+from posetrack.errors import PoseTrackError
+from posetrack.models.shapes import name_of
+from posetrack.training import export, record
+from posetrack.training.classification import ClassifierTraining
+from posetrack.training.data import Examples, ImageData, ImageExamples, PeopleExamples, loader
+from posetrack.training.light_pose import initialise
+from posetrack.training.module import Options, Training
+from posetrack.training.plan import Plan, Shares
+from posetrack.training.pose import PoseTraining
+from posetrack.training.recipes import Recipe
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+
+
+def train(
+    recipe: Recipe,
+    data: PoseData | ImageData,
+    held_out: Sequence[HeldOut] | ImageData,
+    folder: Path,
+    init: str | Path | None = None,
+    resume: bool = False,
+    options: Options = Options(),  # noqa: B008  # frozen
+) -> Path:
+    """Train by a recipe, validate after every epoch, and export the weights.
+
+    Args:
+        data: what to learn from.
+        held_out: what to validate on, which training never sees.
+        folder: of the checkpoint, the curves and the exported weights.
+        init: file or zoo name of the weights to begin with, where the recipe asks for some.
+        resume: go on from the folder's checkpoint, if it has one.
+
+    Returns:
+        The exported weights: folder/NAME.safetensors.
+
+    Raises:
+        PoseTrackError: the folder has a run already, or one of another recipe; weights that do not fit; no
+            room for the last checkpoint or the weights.
+    """
+    processes = _processes(options)
+    if recipe.batch % (processes * options.accumulate):
+        raise PoseTrackError(
+            f"a batch of {recipe.batch} cannot be shared equally by {processes} processes with "
+            f"{options.accumulate} parts each: choose numbers that divide it"
+        )
+    torch.manual_seed(recipe.seed)
+    module, examples = _module(recipe, data, held_out, folder, options)
+    checkpoint = folder / record.CHECKPOINT
+    if checkpoint.exists():
+        if not resume:
+            raise PoseTrackError(
+                f"{folder} holds a run already: add --resume, or choose another --run folder"
+            )
+        module.resume(record.read(checkpoint, module.describe()))
+    else:
+        _initialise(module.network, recipe, init)
+    if options.channels_last:
+        module.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trainer = _trainer(options, processes)
+    shares = Shares(module.plan, module.step, trainer.global_rank, processes, options.stop_at)
+    if len(shares):
+        pin = trainer.accelerator.name() == "cuda"
+        trainer.fit(module, loader(examples, shares, options.workers, pin))
+    path = folder / f"{recipe.name}.safetensors"
+    if trainer.is_global_zero and module.step >= module.plan.steps:
+        _export(module, path)
+    if module.unsaved:
+        raise PoseTrackError(f"{module.unsaved}: make room, then go on with --resume")
+    return path
+
+
+def _module(
+    recipe: Recipe,
+    data: PoseData | ImageData,
+    held_out: Sequence[HeldOut] | ImageData,
+    folder: Path,
+    options: Options,
+) -> tuple[Training, Examples]:
+    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
+    if isinstance(data, ImageData):
+        if not isinstance(held_out, ImageData):
+            raise TypeError("a classifier is validated on ImageData")
+        plan = Plan(len(data.pictures), recipe.batch, recipe.epochs)
+        classifier = models.create(name)
+        if (classes := len(data.classes)) != 1000:
+            classifier.classifier = nn.Linear(2048, classes)
+        return (
+            ClassifierTraining(recipe, plan, classifier, options, folder, held_out),
+            ImageExamples(recipe, plan, data),
+        )
+    if isinstance(held_out, ImageData):
+        raise TypeError("a pose network is validated on HeldOut people")
+    if data.skeleton != recipe.skeleton:
+        raise PoseTrackError(
+            f"{data.name} has the joints of {data.skeleton.name}, but the recipe {recipe.name} those of "
+            f"{recipe.skeleton.name}: choose the data set '{recipe.data}'"
+        )
+    plan = Plan(len(data.people), recipe.batch, recipe.epochs)
+    network = models.create(name, len(recipe.skeleton))
+    return PoseTraining(recipe, plan, network, options, folder, held_out), PeopleExamples(recipe, plan, data)
+
+
+def _initialise(network: nn.Module, recipe: Recipe, init: str | Path | None) -> None:
+    """Weights to begin with, as the recipe wants them."""
+    if recipe.he_draw:
+        initialise(network)
+    if init is None:
+        if recipe.init != "nothing":
+            wanted = {"imagenet": "an ImageNet classifier's", "pose": "a trained pose network's"}[recipe.init]
+            raise PoseTrackError(
+                f"the recipe {recipe.name} begins with {wanted} weights: give their file with --init, "
+                "or begin with none by --scratch"
+            )
+        return
+    path = Path(init) if Path(init).exists() else zoo.weights(str(init))
+    state = zoo.read_checkpoint(path)
+    if recipe.init == "imagenet":
+        zoo.init_from_imagenet(network, state, str(path))
+    else:
+        zoo.load_into(network, state, str(path))
+
+
+def _processes(options: Options) -> int:
+    """All of them, over all machines."""
+    return int(os.environ.get("WORLD_SIZE", options.devices))
+
+
+def _trainer(options: Options, processes: int) -> pl.Trainer:
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))
+    for talkative in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="lightning")
+    many: dict[str, Any] = {}
+    if processes > 1:
+        from lightning.pytorch.strategies import DDPStrategy
+
+        many = {"strategy": DDPStrategy(gradient_as_bucket_view=True), "num_nodes": processes // local}
+    cuda = options.accelerator in ("gpu", "cuda") or (
+        options.accelerator == "auto" and torch.cuda.is_available()
+    )
+    return pl.Trainer(
+        accelerator="gpu" if cuda else "cpu",
+        devices=local,
+        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
+        max_epochs=1,  # all steps of the run that are left; `Plan` knows where epochs end
+        sync_batchnorm=options.sync_batchnorm and cuda,
+        use_distributed_sampler=False,  # `Shares` divides the batch
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **many,
+    )
+
+
+def _export(module: Training, path: Path) -> None:
+    """Write the weights with all that a user must know of them.
+
+    Raises:
+        PoseTrackError: no room, or values that do not fit in half precision.
+    """
+    recipe, network = module.recipe, module.best_network
+    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
+    metadata = {
+        "model": name,
+        "recipe": recipe.name,
+        "input_width": str(recipe.width),
+        "input_height": str(recipe.height),
+        "trained_on": recipe.data,
+        "pictures": str(module.step * recipe.batch),
+        "validation": json.dumps(module.results),
+    }
+    if recipe.data != "imagenet":
+        metadata |= {
+            "skeleton": recipe.skeleton.name,
+            "sigma": str(recipe.sigma),
+            "heatmap": "softmax" if recipe.loss == "cross_entropy" else "gaussian",
+        }
+    state = export.half_precision(network) if recipe.half_precision else export.full_precision(network)
+    try:
+        export.write(state, path, metadata)
+    except (OSError, ValueError) as error:
+        raise PoseTrackError(f"{path}: the weights cannot be written ({error})") from error
