@@ -53,10 +53,10 @@ def measure(network: str | nn.Module, height: int, width: int, keypoints: int = 
     layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    shapes = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
     training = [module for module in network.modules() if module.training]
     try:
         with torch.no_grad(), Unnormalised():
+            shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
             image = torch.empty(1, 3, height, width, device="meta")
             torch.func.functional_call(network.eval(), shapes, (image,))
     finally:
