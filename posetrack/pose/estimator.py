@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import (
     crop_affines,
     crop_cpu,
-    crop_on_device,
+    crop_each_on_device,
     crop_regions,
     heatmap_to_picture,
     normalise,
@@ -38,6 +39,7 @@ class PoseSettings:
     sigma: float = 2.0  # heatmap pixels, of the training target
     softmax: bool = False  # trained by spatial cross-entropy: its outputs are logits
     unlabelled: tuple[str, ...] = ()  # joints that no training picture had: never reported
+    calibration: Calibration | None = None  # of the joint scores; None leaves them as they are
     decoder: Decoder = "quarter"
     flip_test: bool = False
     max_crops: int = 64  # per forward pass; bounds the memory of crowds
@@ -100,8 +102,10 @@ class HeatmapEstimator:
         )
         points, scores = (t.cpu().numpy() for t in decoded)
         h, w = heatmaps.shape[2:]
-        scores = np.clip(scores, 0, 1) * self._reported
-        return heatmap_to_picture(points, regions, (w, h)), scores
+        scores = np.clip(scores, 0, 1)
+        if self.settings.calibration is not None:
+            scores = self.settings.calibration(scores)
+        return heatmap_to_picture(points, regions, (w, h)), scores * self._reported
 
     def _crop(
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
@@ -112,9 +116,8 @@ class HeatmapEstimator:
         shown = np.unique(owners)
         if self.device.type == "cpu":
             return torch.cat([crop_cpu(frames[i].image, affines[owners == i], size) for i in shown])
-        images = torch.stack(upload([frames[i] for i in shown], self.device))
-        within = torch.from_numpy(np.searchsorted(shown, owners)).to(self.device)
-        return crop_on_device(images, within, affines, size)
+        images = upload([frames[i] for i in shown], self.device)
+        return crop_each_on_device(images, np.searchsorted(shown, owners), affines, size)
 
     def _heatmaps(self, crops: Tensor) -> Tensor:
         heatmaps = self._forward(crops)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from posetrack.pose.calibration import Calibration
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings, person_scores
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame
@@ -100,3 +101,14 @@ def test_unlabelled_joints_are_never_reported() -> None:
 def test_person_score_counts_joints_above_a_fifth() -> None:
     scores = np.array([[0.9, 0.1, 0.5], [0.1, 0.2, 0.0], [0.3, 0.3, 0.3]], np.float32)
     np.testing.assert_allclose(person_scores(scores), [0.7, 0.0, 0.3], rtol=1e-6)
+
+
+def test_calibration_changes_scores_and_nothing_else() -> None:
+    frame, seen = picture(DOT_PLACES), Detections([BOX], [0.8])
+    plain = estimator().one(frame, seen)
+    honest = Calibration(slope=2.0, shift=-0.5)
+    changed = estimator(calibration=honest, unlabelled=("left_dot",)).one(frame, seen)
+    expected = honest(plain.keypoint_scores) * np.array([1, 0, 1], np.float32)
+    np.testing.assert_array_equal(changed.keypoint_scores, expected)
+    np.testing.assert_array_equal(changed.keypoints[0, [0, 2]], plain.keypoints[0, [0, 2]])
+    assert changed.scores[0] == pytest.approx(0.8 * person_scores(expected)[0])
