@@ -6,6 +6,8 @@ k = out_width / (enlarged box width) a picture point (x, y) lands at (k (x - cx)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -111,6 +113,33 @@ def crop_on_device(
             total = part if total is None else total + part
     assert total is not None
     return total
+
+
+def crop_each_on_device(
+    images: Sequence[Tensor], owners: NDArray[np.integer], affines: NDArray[np.float64], size: tuple[int, int]
+) -> Tensor:
+    """crop_on_device for pictures that may differ in size, in one gather per size.
+
+    Args:
+        images: B tensors (H, W, 3) uint8, all on one device.
+        owners: (N,) the picture of each crop.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        alike.setdefault(tuple(image.shape), []).append(index)
+    parts, rows = [], []
+    for members in alike.values():
+        place = np.full(len(images), -1)
+        place[members] = np.arange(len(members))
+        mine = np.flatnonzero(place[owners] >= 0)
+        stack = torch.stack([images[index] for index in members])
+        within = torch.from_numpy(place[owners[mine]]).to(stack.device)
+        parts.append(crop_on_device(stack, within, affines[mine], size))
+        rows.append(mine)
+    if len(parts) == 1:
+        return parts[0]
+    order = torch.from_numpy(np.argsort(np.concatenate(rows))).to(parts[0].device)
+    return torch.cat(parts)[order]
 
 
 def normalise(crops: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -12,6 +12,7 @@ from posetrack.pose.crop import (
     STD,
     crop_affines,
     crop_cpu,
+    crop_each_on_device,
     crop_on_device,
     crop_regions,
     heatmap_to_picture,
@@ -78,6 +79,25 @@ def test_device_crop_takes_each_person_from_their_own_picture() -> None:
     crops = crop_on_device(images, torch.tensor([1, 0]), affines, (4, 4))
     assert crops[0].unique().tolist() == [200]
     assert crops[1].unique().tolist() == [10]
+
+
+def test_device_crops_of_pictures_of_several_sizes() -> None:
+    """Two sizes, mixed, one picture without a person: each crop equals that of its picture alone."""
+    rng = np.random.default_rng(0)
+    shapes = [(40, 30, 3), (20, 50, 3), (40, 30, 3), (20, 50, 3)]
+    images = [torch.from_numpy(rng.integers(0, 256, shape, dtype=np.uint8)) for shape in shapes]
+    owners = np.array([0, 1, 1, 2, 0])
+    boxes = np.array(
+        [[2, 2, 20, 30], [5, 1, 40, 18], [0, 0, 9, 9], [9, 9, 25, 35], [1, 5, 6, 12]], np.float32
+    )
+    affines = crop_affines(crop_regions(boxes, 0.75), (6, 8))
+    crops = crop_each_on_device(images, owners, affines, (6, 8))
+    for n, owner in enumerate(owners):
+        alone = crop_on_device(images[owner][None], torch.tensor([0]), affines[n : n + 1], (6, 8))
+        assert torch.equal(crops[n], alone[0])
+    assert torch.equal(
+        crop_each_on_device(images[:1], owners[:1], affines[:1], (6, 8)), crops[:1]
+    )  # of one size, too
 
 
 @settings(max_examples=30, deadline=None)
