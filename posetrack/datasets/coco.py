@@ -112,6 +112,8 @@ def cleaned(bbox: Sequence[float], width: int, height: int) -> NDArray[np.float3
     The official code takes the last pixel as corner, so that a box of width w comes out w - 1 wide.
     """
     x, y, w, h = bbox
+    if not np.isfinite(bbox).all():
+        return None
     x1, y1 = max(0.0, x), max(0.0, y)
     x2, y2 = min(width - 1.0, x1 + max(0.0, w - 1)), min(height - 1.0, y1 + max(0.0, h - 1))
     if not (x2 >= x1 and y2 >= y1 and x2 - x1 + y2 - y1 > 0):  # a single pixel has no scale

@@ -65,7 +65,8 @@ def _video(path: Path, images: Path, growth: float, smallest_area: float) -> Ite
     for annotation in file.annotations:
         in_frame[annotation.image_id].append(annotation)
     for image, place, labelled in zip(file.images, sequence.images, sequence.labelled, strict=True):
-        for annotation in in_frame[image.id] if labelled else ():
+        annotations = in_frame.pop(image.id, [])
+        for annotation in annotations if labelled else ():
             who = f"{short_name(path)}: {place.name}: person {annotation.track_id}"
             if len(annotation.keypoints) != 3 * len(slots):
                 yield f"{who}: {len(annotation.keypoints)} numbers for {len(slots)} joints"
@@ -80,6 +81,10 @@ def _video(path: Path, images: Path, growth: float, smallest_area: float) -> Ite
                 continue
             name = place.relative_to(images).as_posix()
             yield Person(name, box, triples[:, :2], there, np.zeros(len(POSETRACK18), np.bool_))
+    for identity, strangers in in_frame.items():
+        yield (
+            f"{short_name(path)}: image_id {identity}: {len(strangers)} people in a frame that is not listed"
+        )
 
 
 def grown_box(points: NDArray[np.floating], growth: float) -> NDArray[np.float32]:
