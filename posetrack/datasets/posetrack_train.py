@@ -60,7 +60,7 @@ def _video(path: Path, images: Path, growth: float, smallest_area: float) -> Ite
     sequence = sequence_of(file, path, images)
     file = to_2018(file)
     slots = {joint: slot for slot, joint in enumerate(file.categories[0].keypoints)}
-    order = [slots.get(joint, -1) for joint in POSETRACK18.keypoints]
+    order = [slots.get(joint, -1) for joint in POSETRACK18.keypoints]  # -1: the empty joint added at the end
     in_frame = defaultdict(list)
     for annotation in file.annotations:
         in_frame[annotation.image_id].append(annotation)
@@ -71,20 +71,23 @@ def _video(path: Path, images: Path, growth: float, smallest_area: float) -> Ite
             if len(annotation.keypoints) != 3 * len(slots):
                 yield f"{who}: {len(annotation.keypoints)} numbers for {len(slots)} joints"
                 continue
-            triples = np.array(annotation.keypoints, np.float32).reshape(-1, 3)
-            triples = np.pad(triples, ((0, 1), (0, 0)))[order]  # -1 takes the empty joint at the end
-            there = (triples != 0).any(axis=1)
-            box = grown_box(triples[there, :2], growth)
-            area = float(np.prod(box[2:] - box[:2]))
-            if area < smallest_area:
-                yield f"{who}: {there.sum()} joints in a box of {area:.0f} square pixels"
-                continue
-            name = place.relative_to(images).as_posix()
-            yield Person(name, box, triples[:, :2], there, np.zeros(len(POSETRACK18), np.bool_))
+            triples = np.array([*annotation.keypoints, 0, 0, 0], np.float32).reshape(-1, 3)[order]
+            person = _boxed(place.relative_to(images).as_posix(), triples, growth)
+            if (area := float(np.prod(person.box[2:] - person.box[:2]))) < smallest_area:
+                yield f"{who}: {person.labelled.sum()} joints in a box of {area:.0f} square pixels"
+            else:
+                yield person
     for identity, strangers in in_frame.items():
         yield (
             f"{short_name(path)}: image_id {identity}: {len(strangers)} people in a frame that is not listed"
         )
+
+
+def _boxed(image: str, triples: NDArray[np.float32], growth: float) -> Person:
+    """Somebody with the joints x, y, v (K, 3). (x, y, 0) is a hidden joint, (0, 0, 0) none, as in poseval."""
+    labelled = (triples != 0).any(axis=1)
+    box = grown_box(triples[labelled, :2], growth)
+    return Person(image, box, triples[:, :2], labelled, np.zeros(len(labelled), np.bool_))
 
 
 def grown_box(points: NDArray[np.floating], growth: float) -> NDArray[np.float32]:
