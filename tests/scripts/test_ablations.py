@@ -1,0 +1,194 @@
+"""scripts/study_ablations.py: equal costs, equal pictures, paired tables, and a study that was stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ablations.pictures import examination, training_pictures
+from ablations.report import by_variant, differences, draw_exchange, draw_sizes, input_sizes, spread, table
+from ablations.training import Schedule, run
+from ablations.variants import BASELINE, NARROW, SIZE, VARIANTS, Variant, in_order
+
+from posetrack.datasets.lspet import Lspet
+from posetrack.datasets.people import HeldOut, Person
+from posetrack.models.costs import measure
+from posetrack.skeletons import POSETRACK18
+
+K = len(POSETRACK18)
+
+
+def test_the_core_variants_come_first_for_every_seed_that_is_due() -> None:
+    names = ["HRNet", "heatmaps at 1/8", "HRNet, 96x128"]  # ranks 0, 1, 2
+    assert in_order(names, [5, 6]) == [
+        ("HRNet", 5),
+        ("HRNet", 6),
+        ("heatmaps at 1/8", 5),
+        ("heatmaps at 1/8", 6),
+        ("HRNet, 96x128", 5),
+        ("HRNet, 96x128", 6),
+    ]
+
+
+def test_every_run_is_in_the_order_once() -> None:
+    order = in_order(list(VARIANTS), [1, 2, 3])
+    assert sorted(order) == sorted((name, seed) for name in VARIANTS for seed in (1, 2, 3))
+
+
+@pytest.mark.parametrize("name", ["SimpleBaseline", "final exchange only, width 18"])
+def test_equal_multiply_adds(name: str) -> None:
+    with torch.device("meta"):
+        networks = [VARIANTS[n].build(K) for n in ("HRNet", name)]
+    ours, theirs = (measure(network, SIZE[1], SIZE[0]).multiply_adds for network in networks)
+    assert theirs == pytest.approx(ours, rel=0.025)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_heatmaps_have_the_stride_that_the_targets_are_made_for(name: str) -> None:
+    variant = VARIANTS[name]
+    with torch.device("meta"):
+        heatmaps = variant.build(3).eval()(torch.empty(1, 3, *variant.size[::-1]))
+    assert heatmaps.shape[2:] == (variant.size[1] // variant.stride, variant.size[0] // variant.stride)
+
+
+def people(count: int) -> tuple[list[Person], dict[str, np.ndarray]]:
+    """Pictures of 120 x 120 pixels with a white square about every joint."""
+    rng = np.random.default_rng(3)
+    found, images = [], {}
+    for i in range(count):
+        points = rng.uniform(20, 100, (K, 2)).astype(np.float32)
+        image = np.zeros((120, 120, 3), np.uint8)
+        for x, y in points.astype(int):
+            image[y - 3 : y + 4, x - 3 : x + 4] = 255
+        images[str(i)] = image
+        box = np.array([15, 15, 105, 105], np.float32)
+        found.append(Person(str(i), box, points, np.full(K, True), np.arange(K) == 4))
+    return found, images
+
+
+PEOPLE, IMAGES = people(6)
+DATA = Lspet(PEOPLE, IMAGES, HeldOut("a", PEOPLE, IMAGES), HeldOut("b", PEOPLE, IMAGES, human_only=False))
+
+
+def test_pictures_of_a_seed_show_the_same_at_every_size() -> None:
+    """Four times the pixels: each joint is twice as far from the middle, and the same joints are inside."""
+    small, large = (training_pictures(DATA, 8, size, seed=1) for size in ((32, 64), (64, 128)))
+    torch.testing.assert_close(
+        small.points * 2 - torch.tensor([32.0, 64]), large.points - torch.tensor([32.0, 64]), atol=1.1, rtol=0
+    )  # a mirrored x goes to W - 1 - x, which does not scale: one pixel
+    both = (small.weights > 0) & (large.weights > 0)
+    assert both.float().mean() > 0.9
+    assert not torch.equal(small.points, training_pictures(DATA, 8, (32, 64), seed=2).points)
+
+
+@pytest.mark.parametrize("heatmap", [(16, 24), (2, 3)])
+def test_the_labels_themselves_are_all_found(heatmap: tuple[int, int]) -> None:
+    seen = examination("athletes", DATA.athletes, SIZE)
+    k = heatmap[0] / seen.regions[:, 2]
+    labels = np.stack([person.keypoints for person in PEOPLE])
+    points = (labels - seen.regions[:, None, :2]) * k[:, None, None] + np.array(heatmap) / 2
+    assert seen.pck(torch.from_numpy(points), heatmap) == 100
+    assert seen.pck(torch.from_numpy(points) + 100, heatmap) == 0
+
+
+TINY = replace(NARROW, width=4, modules=(1, 1, 1), stem=8, bottleneck=4, bottlenecks=1)
+
+
+@pytest.mark.parametrize(
+    ("variant", "dark"),
+    [
+        (Variant(TINY, (32, 64)), True),
+        (Variant(replace(TINY, heatmap_branch=3), (32, 64)), False),  # 1 x 2 pixels: too small for DARK
+        (Variant(replace(BASELINE, width=4, deconvolution=4, blocks=(1, 1, 1, 1)), (32, 64)), True),
+    ],
+    ids=["HRNet", "lowest resolution", "SimpleBaseline"],
+)
+def test_a_run_learns_and_can_be_repeated(variant: Variant, dark: bool) -> None:
+    pictures = training_pictures(DATA, 48, variant.size, seed=1)
+    examinations = [examination("athletes", DATA.athletes, variant.size)]
+    schedule = Schedule(batch=4, examinations=2, learning_rate=1e-2)
+    first, again = (run(variant, pictures, examinations, 1, schedule) for _ in range(2))
+    losses = first["losses"]
+    assert len(losses) == 12
+    assert np.mean(losses[-3:]) < losses[0]
+    assert losses == again["losses"]
+    assert [point["pictures"] for point in first["curve"]] == [24, 48]
+    assert ("athletes_dark" in first["curve"][-1]) == dark
+    assert first["curve"] == again["curve"]
+
+
+def line(
+    variant: str, seed: int, athletes: float, bystanders: float, pictures: int = 64
+) -> dict[str, object]:
+    curve = [{"pictures": pictures / 2, "athletes": 1.0, "bystanders": 2.0}]
+    curve += [{"pictures": pictures, "athletes": athletes, "bystanders": bystanders}]
+    costs = {"parameters": 2_340_000, "multiply_adds": 88_200_000, "cpu_seconds": 10.0 * seed}
+    head = {"variant": variant, "seed": seed, "pictures": pictures, "losses": [6 - i / 20 for i in range(20)]}
+    return head | costs | {"curve": curve}
+
+
+LINES = [
+    line("final exchange only", 1, 9, 38),
+    line("final exchange only", 2, 13, 40),
+    line("HRNet", 2, 14, 43),
+    line("HRNet", 1, 12, 40),
+    line("HRNet", 3, 16, 40),
+    line("HRNet", 1, 99, 99, pictures=128),
+    line("SimpleBaseline, 32x64", 1, 5, 10),
+]
+
+
+def test_the_table_pairs_seeds() -> None:
+    runs = by_variant(LINES, pictures=64, seeds=[1, 2, 3])
+    assert list(runs) == ["HRNet", "final exchange only", "SimpleBaseline, 32x64"]
+    # 9 - 12 and 13 - 14; 38 - 40 and 40 - 43: seed 3 has no partner. Deviations over n - 1.
+    assert differences(runs, "final exchange only", "HRNet", "athletes").tolist() == [-3, -1]
+    assert table(runs, ["HRNet", "across-stage exchange", "final exchange only"], "HRNet")[2:] == [
+        "| HRNet | 3 | 2.34 M | 88.20 M | 20 | 14.0 ± 2.0 | 41.0 ± 1.7 |  |  |",
+        "| final exchange only | 2 | 2.34 M | 88.20 M | 15 | 11.0 ± 2.8 | 39.0 ± 1.4 | "
+        "-2.0 ± 1.4 | -2.5 ± 0.7 |",
+    ]
+
+
+def test_a_single_seed_has_no_spread() -> None:
+    assert spread([2.25]) == "2.2"
+    assert spread([2.0, 4.0], sign="+") == "+3.0 ± 1.4"
+
+
+def test_input_sizes_of_both_families_are_the_same() -> None:
+    assert (
+        list(input_sizes("HRNet")) == list(input_sizes("SimpleBaseline")) == [(32, 64), (64, 96), (96, 128)]
+    )
+
+
+def test_figures_are_drawn_of_an_unfinished_study(tmp_path: Path) -> None:
+    import cv2
+
+    runs = by_variant(LINES, pictures=64, seeds=[1, 2, 3])
+    draw_exchange(runs, tmp_path / "curves.png")
+    draw_sizes(runs, tmp_path / "sizes.png")
+    for name in ("curves.png", "sizes.png"):
+        picture = cv2.imread(str(tmp_path / name))
+        assert picture is not None
+        assert (picture < 250).any(axis=2).mean() > 0.01  # something was drawn
+
+
+def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the run without a line is trained, and its line is added."""
+    import study_ablations
+
+    names = ["HRNet, 32x64", "SimpleBaseline, 32x64"]
+    results = tmp_path / "results.jsonl"
+    results.write_text(json.dumps(line(names[0], 1, 5, 6, pictures=64)) + "\n")
+    monkeypatch.setattr(study_ablations, "read_lspet", lambda folder: DATA)
+    study_ablations.study(tmp_path, results, 64, [1], names)
+    written = study_ablations.read_results(results)
+    assert [(r["variant"], r["seed"], r["pictures"]) for r in written] == [(name, 1, 64) for name in names]
+    before = results.read_text()
+    monkeypatch.setattr(study_ablations, "read_lspet", lambda folder: pytest.fail("nothing is left to do"))
+    study_ablations.study(tmp_path, results, 64, [1], names)
+    assert results.read_text() == before
