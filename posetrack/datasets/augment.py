@@ -11,7 +11,6 @@ at random, as in HRNet's official code; joints follow through the same matrix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -19,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.datasets.people import Image, Person
-from posetrack.datasets.pictures import REDUCTIONS, Folder
 from posetrack.pose.crop import PADDING, crop_regions
 from posetrack.skeletons import Skeleton
 
@@ -121,30 +119,6 @@ def view_matrix(
     return matrix
 
 
-def draw_view(
-    pictures: Mapping[str, Image],
-    person: Person,
-    skeleton: Skeleton,
-    matrix: Matrix,
-    mirrored: bool,
-    size: Size,
-    margin: float = 0.0,
-) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
-    """As `apply_view`, of the person's picture, decoded small where the view shows it smaller still.
-
-    Only JPEGs of a `Folder` can be. Half of the size saves a quarter of decoding at 640 x 480 and 40 % at
-    1920 x 1080, and what lies between the pixels of the crop is averaged instead of skipped.
-    """
-    reduction = 1
-    if isinstance(pictures, Folder) and person.image.lower().endswith((".jpg", ".jpeg")):
-        smaller = 1 / np.hypot(matrix[0, 0], matrix[1, 0])  # photo pixels across one of the crop
-        reduction = max(n for n in REDUCTIONS if n <= max(smaller, 1))
-    image = (
-        pictures.reduced(person.image, reduction) if isinstance(pictures, Folder) else pictures[person.image]
-    )
-    return apply_view(image, person, skeleton, matrix, mirrored, size, margin, reduction)
-
-
 def apply_view(
     image: Image,
     person: Person,
@@ -153,20 +127,14 @@ def apply_view(
     mirrored: bool,
     size: Size,
     margin: float = 0.0,
-    reduction: int = 1,
 ) -> tuple[Image, NDArray[np.float32], NDArray[np.bool_]]:
     """The crop (H, W, 3), the joints in it (K, 2), and which of them are labelled and inside (K,).
 
     Args:
         margin: input pixels beyond the border within which a joint still counts as inside. With np.inf the
             targets decide, as in the official code, where a Gaussian may reach in from outside.
-        reduction: `image` is the photo at 1/reduction of its size.
     """
-    n = reduction
-    of_reduced = np.array(
-        [[n, 0, (n - 1) / 2], [0, n, (n - 1) / 2], [0, 0, 1]]
-    )  # its pixel 0 is the mean of n
-    crop = _uint8(cv2.warpAffine(image, matrix @ of_reduced, size, flags=cv2.INTER_LINEAR))
+    crop = _uint8(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR))
     points = person.keypoints @ matrix[:, :2].T + matrix[:, 2]
     labelled = person.labelled
     if mirrored:

@@ -18,13 +18,6 @@ from posetrack.datasets.people import Image, Person, PoseData
 from posetrack.errors import InputError
 from posetrack.skeletons import Skeleton
 
-REDUCTIONS = {  # a JPEG can be decoded at these parts of its size
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-
 
 class Folder(Mapping[str, Image]):
     """Pictures by their names below `root`; holds names only, so worker processes may each have a copy."""
@@ -40,13 +33,9 @@ class Folder(Mapping[str, Image]):
             KeyError: a name that the folder was not made with.
             InputError: the file is gone or does not decode.
         """
-        return self.reduced(name, 1)
-
-    def reduced(self, name: str, reduction: int) -> Image:
-        """A JPEG decoded at 1/`reduction` of its size: (ceil(H / reduction), ceil(W / reduction), 3) RGB."""
         if name not in self._names:
             raise KeyError(name)
-        return read_picture(self.root / name, reduction)
+        return read_picture(self.root / name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -58,7 +47,7 @@ class Folder(Mapping[str, Image]):
         return len(self._names)
 
 
-def read_picture(path: Path, reduction: int = 1) -> Image:
+def read_picture(path: Path) -> Image:
     """A picture file as (H, W, 3) RGB.
 
     A photo's note of how to turn it (EXIF) is left alone: annotators and the official code saw the pixels as
@@ -71,7 +60,7 @@ def read_picture(path: Path, reduction: int = 1) -> Image:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}): fetch this picture again") from None
-    flags = REDUCTIONS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(data, flags) if len(data) else None
     if picture is None:
         raise InputError(f"{path}: {len(data)} bytes that do not decode: fetch this picture again")

@@ -1,8 +1,5 @@
 """Parity of the augmentation with HRNet's official code, for each data set's joints."""
 
-from dataclasses import replace
-
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,14 +8,12 @@ from hypothesis import strategies as st
 from posetrack.datasets.augment import (
     Geometry,
     apply_view,
-    draw_view,
     half_body_box,
     lower_body,
     random_view,
     view_matrix,
 )
 from posetrack.datasets.people import Person
-from posetrack.datasets.pictures import Folder
 from posetrack.pose.crop import crop_regions
 from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
 from tests.posetrack.datasets import official
@@ -159,67 +154,3 @@ def test_joints_beyond_the_border_count_within_the_margin():
     assert inside(5.5) == [0, 1]
     assert inside(6) == [0, 1, 3]
     assert inside(np.inf) == [0, 1, 2, 3]
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory):
-    """A JPEG with detail at every scale, 1001 x 761."""
-    rng, size = np.random.default_rng(5), (1001, 761)
-    image = np.zeros((size[1], size[0], 3))
-    for n in (4, 16, 64, 256):
-        grain = rng.standard_normal((n * 3 // 4, n, 3))
-        image += cv2.resize(grain, size, interpolation=cv2.INTER_CUBIC) * 30
-    path = tmp_path_factory.mktemp("photo") / "a.jpg"
-    pixels = np.clip(image + 120, 0, 255).astype(np.uint8)
-    cv2.putText(pixels, "fine print", (200, 400), cv2.FONT_HERSHEY_SIMPLEX, 3, (255, 255, 255), 3)
-    cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
-    return path
-
-
-@pytest.mark.parametrize(
-    ("width", "reduction"), [(300, 1), (383, 1), (420, 2), (700, 2), (800, 4), (1500, 4), (1700, 8)]
-)
-def test_views_of_reduced_jpegs_lose_nothing(photo, width, reduction, monkeypatch):
-    """Against the true mean over each pixel of the crop, the reduced picture is better than the full one."""
-    pictures = Folder(photo.parent, ["a.jpg"])
-    asked = []
-    monkeypatch.setattr(
-        Folder, "reduced", lambda self, name, n, read=Folder.reduced: asked.append(n) or read(self, name, n)
-    )
-    person = someone(COCO17, np.random.default_rng(6).uniform(300, 600, (17, 2)))
-    size = (192, 256)
-    matrix = view_matrix(np.array([500.5, 380.25]), width, size, angle=20, mirrored=True)
-
-    crop, points, inside = draw_view(pictures, person, COCO17, matrix, True, size)
-
-    assert asked == [reduction]
-    image = pictures["a.jpg"]
-    full, same_points, same_inside = apply_view(image, person, COCO17, matrix, True, size)
-    np.testing.assert_array_equal(points, same_points)
-    np.testing.assert_array_equal(inside, same_inside)
-    if reduction == 1:
-        np.testing.assert_array_equal(crop, full)
-        return
-    fine = 8  # samples across each pixel of the crop
-    finer = fine * matrix + [[0, 0, (fine - 1) / 2]] * 2
-    truth = cv2.warpAffine(image, finer, (fine * size[0], fine * size[1])).astype(np.float32)
-    truth = cv2.resize(truth, size, interpolation=cv2.INTER_AREA)
-    inner = np.s_[104:-104, 72:-72]  # away from the black beyond the photo
-
-    def error(picture):
-        return np.sqrt(np.mean((picture[inner] - truth[inner]) ** 2))
-
-    assert error(crop) < error(full)
-
-
-def test_other_pictures_are_drawn_whole(tmp_path, photo):
-    image = cv2.imread(str(photo))
-    cv2.imwrite(str(tmp_path / "a.png"), image)
-    person = someone(COCO17, np.random.default_rng(6).uniform(300, 600, (17, 2)))
-    matrix = view_matrix(np.array([500.0, 380.0]), 900, (192, 256))
-    png = replace(person, image="a.png")
-    crops = [
-        draw_view(pictures, png, COCO17, matrix, False, (192, 256))[0]
-        for pictures in (Folder(tmp_path, ["a.png"]), {"a.png": np.ascontiguousarray(image[..., ::-1])})
-    ]
-    np.testing.assert_array_equal(*crops)

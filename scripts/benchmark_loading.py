@@ -1,0 +1,197 @@
+"""Whether loading and augmenting pictures keeps up with a network, and where its time goes.
+
+    python scripts/benchmark_loading.py                                   # generated 640x480 JPEGs as COCO
+    python scripts/benchmark_loading.py --size 1280x720 --network hrnet_w32
+    python scripts/benchmark_loading.py --data ../shared/data/lspet       # pictures in memory
+
+Stages are timed in CPU time of one thread, on the same draws. "decode, half" reads a JPEG at half of its size
+where the crop shows it at that or less: what it would save (little: a JPEG's bits must all be read). Rates of
+the loader are wall clock. The last line says how many cores the assumed rate of a GPU would keep busy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from posetrack import models
+from posetrack.datasets.augment import apply_view, random_appearance, random_view
+from posetrack.datasets.coco import read_coco
+from posetrack.datasets.lspet import read_held_out
+from posetrack.datasets.people import PoseData
+from posetrack.datasets.pictures import Folder
+from posetrack.pose.crop import normalise
+from posetrack.skeletons import COCO17, POSETRACK18
+from posetrack.training.data import PeopleExamples, loader
+from posetrack.training.losses import joints_mse, official_targets
+from posetrack.training.plan import Plan, Shares
+from posetrack.training.recipes import RECIPES
+
+RECIPE = RECIPES["coco_w32_256x192"]
+LIGHT = RECIPES["light"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="lspet folder; without it pictures are generated")
+    parser.add_argument("--size", default="640x480", help="of generated pictures")
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="processes of the loader")
+    parser.add_argument("--pictures", type=int, default=600, help="drawn for each number")
+    parser.add_argument("--network", help="also train this network: its pictures/s with and without loading")
+    parser.add_argument(
+        "--rate", type=float, default=2000.0, help="pictures/s that a GPU is assumed to train"
+    )
+    parser.add_argument("--cores", type=int, default=16, help="beside that GPU")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        if given.data:
+            athletes, _ = read_held_out(given.data)  # 500 pictures are enough
+            data = PoseData("lspet", POSETRACK18, athletes.people, athletes.images)
+        else:
+            width, height = map(int, given.size.split("x"))
+            generate(Path(folder), width, height)
+            data = read_coco(Path(folder), "train")
+        print(f"{data.name}: {len(data.people)} people, {len(data.pictures)} pictures")
+        busiest = stages(data, given.pictures)
+        for workers in given.workers:
+            print(f"loader, {workers} workers: {loading_rate(data, workers, given.pictures):.0f} pictures/s")
+        if given.network:
+            alone, fed = training_rates(data, given.network)
+            print(f"{given.network}: {alone:.2f} pictures/s from memory, {fed:.2f} from the loader, 1 worker")
+    need = given.rate * busiest / 1000
+    print(
+        f"{given.rate:.0f} pictures/s (assumed) would keep {need:.1f} of {given.cores} such cores busy: "
+        + ("loading would hold the GPU back" if need > given.cores else "loading would not hold it back")
+    )
+
+
+def stages(data: PoseData, pictures: int) -> float:
+    """Print the CPU milliseconds of each stage; returns those of the loader (the device makes the targets)."""
+    spent: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        start = time.thread_time()
+        yield
+        spent[name] = spent.get(name, 0.0) + 1000 * (time.thread_time() - start) / pictures
+
+    size, skeleton = (RECIPE.width, RECIPE.height), data.skeleton
+    halves = 0
+    for i in range(-20, pictures):  # the first ones warm up
+        if i == 0:
+            spent.clear()
+        rng = np.random.default_rng((1, abs(i)))
+        person = data.people[int(rng.integers(len(data.people)))]
+        with stage("view"):
+            matrix, mirrored = random_view(person, skeleton, size, RECIPE.geometry, rng)
+        with stage("decode"):
+            image = data.pictures[person.image]
+        half = isinstance(data.pictures, Folder) and np.hypot(matrix[0, 0], matrix[1, 0]) <= 0.5
+        halves += half and i >= 0
+        with stage("decode, half"):
+            if half:
+                flags = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
+                small = cv2.imread(str(data.pictures.root / person.image), flags)
+                cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=small)
+            else:
+                data.pictures[person.image]
+        with stage("warp"):
+            crop, points, inside = apply_view(image, person, skeleton, matrix, mirrored, size)
+        with stage("appearance of `light`"):
+            random_appearance(crop, LIGHT.appearance, rng)
+        with stage("targets"):
+            joints, seen = torch.from_numpy(points[None]), torch.from_numpy(inside[None]).float()
+            official_targets(joints / 4, seen, (size[0] // 4, size[1] // 4), RECIPE.sigma)
+    for name, milliseconds in spent.items():
+        share = f"  ({halves / pictures:.0%} of the views can take half)" if name == "decode, half" else ""
+        print(f"  {name:24} {milliseconds:6.2f} ms{share}")
+    return sum(spent[name] for name in ("view", "decode", "warp", "appearance of `light`"))
+
+
+def loading_rate(data: PoseData, workers: int, pictures: int) -> float:
+    """Pictures/s of the loader alone."""
+    batch = 32
+    plan = Plan(len(data.people), batch, epochs=1e6)
+    recipe = replace(RECIPE, data="coco" if data.skeleton == COCO17 else "lspet", batch=batch)
+    batches = iter(loader(PeopleExamples(recipe, plan, data), Shares(plan), workers))
+    for _ in range(2 + 4 * workers):  # what was made ahead while the processes started
+        next(batches)
+    start, number = time.perf_counter(), max(1, pictures // batch)
+    for _ in range(number):
+        next(batches)
+    return number * batch / (time.perf_counter() - start)
+
+
+def training_rates(data: PoseData, name: str, batch: int = 4, steps: int = 1) -> tuple[float, float]:
+    """Pictures/s of training from one batch in memory, and from the loader; in turns, the best of each."""
+    network = models.create(name, keypoints=len(data.skeleton)).train().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(network.parameters())
+    plan = Plan(len(data.people), batch, epochs=1e6)
+    batches = iter(loader(PeopleExamples(RECIPE, plan, data), Shares(plan), workers=1))
+    kept = next(batches)
+
+    def rate(following: Callable[[], dict[str, torch.Tensor]]) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            made = following()
+            heatmaps = network(normalise(made["crops"]))
+            w, h = heatmaps.shape[3], heatmaps.shape[2]
+            targets, seen = official_targets(made["points"] / 4, made["weights"], (w, h), RECIPE.sigma)
+            loss = joints_mse(heatmaps, targets, seen)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        return steps * batch / (time.perf_counter() - start)
+
+    rate(lambda: kept)
+    rounds = [(rate(lambda: kept), rate(lambda: next(batches))) for _ in range(2)]
+    alone, fed = map(max, zip(*rounds, strict=True))
+    return alone, fed
+
+
+def generate(root: Path, width: int, height: int, pictures: int = 24) -> None:
+    """COCO's folders with photo-like JPEGs: detail at every scale, three people each."""
+    rng = np.random.default_rng(1)
+    images, people = [], []
+    (root / "train2017").mkdir(parents=True)
+    (root / "annotations").mkdir()
+    for i in range(pictures):
+        image = np.full((height, width, 3), 120.0)
+        for n in (4, 16, 64, 256):
+            grain = rng.standard_normal((n * height // width, n, 3))
+            image += cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC) * 40 / n**0.25
+        image = np.clip(image + rng.standard_normal((height, width, 1)) * 6, 0, 255).astype(np.uint8)
+        name = f"{i:012d}.jpg"
+        cv2.imwrite(str(root / "train2017" / name), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        images.append({"id": i, "file_name": name, "width": width, "height": height})
+        for _ in range(3):
+            h = height * rng.uniform(0.15, 0.95)
+            w = h * rng.uniform(0.3, 0.7)
+            x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
+            joints = rng.uniform(0, 1, (17, 2)) * [w, h] + [x, y]
+            triples = np.column_stack([joints, np.full(17, 2)]).ravel().tolist()
+            people.append({"id": len(people), "image_id": i, "category_id": 1, "iscrowd": 0})
+            people[-1] |= {"bbox": [x, y, w, h], "area": w * h / 2, "keypoints": triples}
+    category = {"id": 1, "name": "person", "keypoints": COCO17.keypoints}
+    document = {"images": images, "annotations": people, "categories": [category]}
+    (root / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps(document))
+    sizes = [path.stat().st_size for path in (root / "train2017").iterdir()]
+    print(f"generated {pictures} JPEGs of {width}x{height}, {np.mean(sizes) / 1000:.0f} kB each")
+
+
+if __name__ == "__main__":
+    main()
