@@ -19,6 +19,7 @@ Image = NDArray[np.uint8]
 
 SIZE = (96, 64)  # (width, height): small, so that encoding takes no time
 SAMPLE_RATE = 48_000
+UNEVEN = [0, 512, 1536, 1792, 1800, 9000, 9512, 20_000, 20_001, 23_000]  # ticks of 1/15360 s
 _BITS = 8
 _NEAR_LOSSLESS = {"libx264": {"crf": "8", "bf": "2", "g": "12"}, "libx265": {"x265-params": "log-level=none"}}
 
@@ -37,6 +38,22 @@ def picture(number: int, size: tuple[int, int] = SIZE) -> Image:
     image[height // 2 :, : width // 2] = (220, 40, 40)
     image[height // 2 :, width // 2 :] = (40, 60, 220)
     return image
+
+
+def noisy(count: int) -> list[Image]:
+    """Frames that no codec makes small: so that half the bytes are half the frames."""
+    random = np.random.default_rng(0)
+    return [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(count)]
+
+
+PATCHES = np.array(
+    [[255, 255, 255], [0, 0, 0], [128, 128, 128], [220, 30, 30], [30, 200, 40], [30, 40, 220]], np.uint8
+)
+
+
+def patches(size: tuple[int, int] = (96, 64)) -> Image:
+    """Six flat colours side by side: what a colour conversion must not change."""
+    return np.ascontiguousarray(np.broadcast_to(np.repeat(PATCHES, size[0] // 6, 0), (size[1], size[0], 3)))
 
 
 def number_of(image: Image) -> int:

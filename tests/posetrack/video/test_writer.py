@@ -14,16 +14,19 @@ import pytest
 from posetrack.errors import PoseTrackError
 from posetrack.video import Video, VideoWriter, open_video
 from tests.posetrack.media import (
+    PATCHES,
     SAMPLE_RATE,
+    UNEVEN,
+    noisy,
     number_of,
     numbered,
+    patches,
     picture,
     sound_packets,
     sound_times,
     stored_times,
     write_video,
 )
-from tests.posetrack.video.test_reader import PATCHES, UNEVEN, noisy, patches
 
 FINE = Fraction(1, 15_360)
 

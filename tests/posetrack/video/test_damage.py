@@ -1,0 +1,84 @@
+"""What is broken: what can be decoded comes out, and the loss is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posetrack.errors import InputError
+from posetrack.video import open_video
+from tests.posetrack.media import cut, noisy, number_of, numbered, write_video
+
+
+def test_cut_off_with_the_index_ahead(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "c.mp4", noisy(40), container={"movflags": "faststart"})
+    video = open_video(cut(whole, 0.5))
+    frames = list(video)
+    assert 10 < len(frames) < 30
+    assert [f.time for f in frames] == [n / 25 for n in range(len(frames))]
+    end = f"{frames[-1].time:.2f} s"
+    assert video.losses == [f"{40 - len(frames)} of 40 frames lost: the file is cut off at {end}"]
+    assert video.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("c.mp4", {"container": {"movflags": "frag_keyframe+delay_moov"}}),
+        ("c.mkv", {}),
+    ],
+)
+def test_cut_off_without_an_index(name: str, how: dict[str, Any], tmp_path: Path) -> None:
+    video = open_video(cut(write_video(tmp_path / name, noisy(40), **how), 0.6))
+    frames = list(video)
+    assert 10 < len(frames) < 35
+    assert video.losses == [f"the file is cut off: nothing can be read after {frames[-1].time:.2f} s"]
+
+
+def test_cut_off_avi(tmp_path: Path) -> None:
+    video = open_video(cut(write_video(tmp_path / "c.avi", noisy(40), codec="mpeg4"), 0.5))
+    frames = list(video)
+    assert video.losses[0].endswith(f"of 40 frames lost: the file is cut off at {frames[-1].time:.2f} s")
+
+
+def test_cut_off_with_the_index_at_the_end(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"^cut_c\.mp4 is cut off and its index, .* is lost; copy or record it again$"
+    ):
+        open_video(cut(write_video(tmp_path / "c.mp4", noisy(40)), 0.5))
+
+
+def test_whole_files_have_no_losses_whatever_follows_them(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "c.mp4", numbered(5))
+    path.write_bytes(path.read_bytes() + bytes(100))
+    video = open_video(path)
+    assert (len(list(video)), video.losses) == (5, [])
+
+
+def test_damage_in_the_middle_costs_only_what_it_hits(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "c.mp4", noisy(40), options={"g": "10", "bf": "0"})
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
+    data[start : start + 12_000] = bytes(12_000)
+    path.write_bytes(data)
+    video = open_video(path)
+    frames = list(video)
+    assert 36 <= len(frames) < 40
+    assert frames[-1].time == 39 / 25
+    assert [f.index for f in frames] == list(range(len(frames)))
+    assert any("could not be decoded (the first at 0." in line for line in video.losses)
+
+
+def test_a_size_that_changes_ends_the_video(tmp_path: Path) -> None:
+    big = write_video(tmp_path / "big.ts", numbered(12))
+    small = write_video(tmp_path / "small.ts", numbered(12, (64, 48)))
+    both = tmp_path / "both.ts"
+    both.write_bytes(big.read_bytes() + small.read_bytes())
+    video = open_video(both)
+    frames = list(video)
+    assert [number_of(f.image) for f in frames] == list(range(12))
+    (line,) = video.losses
+    assert line.startswith("the frame size changes from 96x64 to 64x48 at ")
+    assert not video.complete
