@@ -5,19 +5,20 @@
     python scripts/benchmark_loading.py --data ../shared/data/lspet       # pictures in memory
 
 Stages are timed in CPU time of one thread, on the same draws. "decode, half" reads a JPEG at half of its size
-where the crop shows it at that or less: what it would save (little: a JPEG's bits must all be read). Rates of
-the loader are wall clock. The last line says how many cores the assumed rate of a GPU would keep busy.
+where the crop shows it at that or less: what it would save (little: a JPEG's bits must all be read). The rate
+of the loader is also given per second of CPU time, for when other programs take part of the machine. The last
+line says how many cores the assumed rate of a GPU would keep busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -68,7 +69,8 @@ def main() -> None:
         print(f"{data.name}: {len(data.people)} people, {len(data.pictures)} pictures")
         busiest = stages(data, given.pictures)
         for workers in given.workers:
-            print(f"loader, {workers} workers: {loading_rate(data, workers, given.pictures):.0f} pictures/s")
+            wall, cpu = loading_rates(data, workers, given.pictures)
+            print(f"loader, {workers} workers: {wall:.0f} pictures/s, {cpu:.0f} per second of CPU time")
         if given.network:
             alone, fed = training_rates(data, given.network)
             print(f"{given.network}: {alone:.2f} pictures/s from memory, {fed:.2f} from the loader, 1 worker")
@@ -80,7 +82,7 @@ def main() -> None:
 
 
 def stages(data: PoseData, pictures: int) -> float:
-    """Print the CPU milliseconds of each stage; returns those of the loader (the device makes the targets)."""
+    """Print the CPU milliseconds of each stage; the sum of those of the loader (targets are the device's)."""
     spent: dict[str, float] = {}
 
     @contextmanager
@@ -122,21 +124,30 @@ def stages(data: PoseData, pictures: int) -> float:
     return sum(spent[name] for name in ("view", "decode", "warp", "appearance of `light`"))
 
 
-def loading_rate(data: PoseData, workers: int, pictures: int) -> float:
-    """Pictures/s of the loader alone."""
+def loading_rates(data: PoseData, workers: int, pictures: int) -> tuple[float, float]:
+    """Pictures/s of the loader alone, and pictures per second of CPU time of all its processes."""
     batch = 32
     plan = Plan(len(data.people), batch, epochs=1e6)
-    recipe = replace(RECIPE, data="coco" if data.skeleton == COCO17 else "lspet", batch=batch)
-    batches = iter(loader(PeopleExamples(recipe, plan, data), Shares(plan), workers))
-    for _ in range(2 + 4 * workers):  # what was made ahead while the processes started
+    number, ahead = max(1, pictures // batch), 4 * workers  # batches; those made while the processes start
+    shares = Shares(plan, last=number + ahead)
+    cpu = cpu_seconds()
+    batches = iter(loader(PeopleExamples(RECIPE, plan, data), shares, workers))
+    for _ in range(ahead):
         next(batches)
-    start, number = time.perf_counter(), max(1, pictures // batch)
-    for _ in range(number):
-        next(batches)
-    return number * batch / (time.perf_counter() - start)
+    start = time.perf_counter()
+    for _ in batches:
+        pass
+    wall = time.perf_counter() - start
+    del batches  # ends the processes, whose time counts only then
+    return number * batch / wall, (number + ahead) * batch / (cpu_seconds() - cpu)
 
 
-def training_rates(data: PoseData, name: str, batch: int = 4, steps: int = 1) -> tuple[float, float]:
+def cpu_seconds() -> float:
+    """Of this process and its ended children."""
+    return sum(os.times()[:4])
+
+
+def training_rates(data: PoseData, name: str, batch: int = 2, steps: int = 1) -> tuple[float, float]:
     """Pictures/s of training from one batch in memory, and from the loader; in turns, the best of each."""
     network = models.create(name, keypoints=len(data.skeleton)).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters())
@@ -149,16 +160,15 @@ def training_rates(data: PoseData, name: str, batch: int = 4, steps: int = 1) ->
         for _ in range(steps):
             made = following()
             heatmaps = network(normalise(made["crops"]))
-            w, h = heatmaps.shape[3], heatmaps.shape[2]
-            targets, seen = official_targets(made["points"] / 4, made["weights"], (w, h), RECIPE.sigma)
-            loss = joints_mse(heatmaps, targets, seen)
+            size = (heatmaps.shape[3], heatmaps.shape[2])
+            targets, seen = official_targets(made["points"] / 4, made["weights"], size, RECIPE.sigma)
             optimiser.zero_grad()
-            loss.backward()
+            joints_mse(heatmaps, targets, seen).backward()
             optimiser.step()
         return steps * batch / (time.perf_counter() - start)
 
     rate(lambda: kept)
-    rounds = [(rate(lambda: kept), rate(lambda: next(batches))) for _ in range(2)]
+    rounds = [(rate(lambda: kept), rate(lambda: next(batches))) for _ in range(3)]
     alone, fed = map(max, zip(*rounds, strict=True))
     return alone, fed
 
