@@ -13,7 +13,8 @@ import argparse
 import json
 import tarfile
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,15 +40,21 @@ def main() -> None:
     parser.add_argument("--crf", type=int, default=23, help="x264 quality, lower is better and larger")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        folder = options.assets
-        packed = folder / "makehuman_subset.tar.gz"
-        if packed.exists():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "makehuman"
-            with tarfile.open(packed) as archive:
-                archive.extractall(folder.parent, filter="data")
+    with unpacked(options.assets) as folder:
         actors = cast.assemble(folder)
     render(actors, options.out, options.still, options.crf)
+
+
+@contextmanager
+def unpacked(folder: Path) -> Iterator[Path]:
+    """The folder of the assets itself, or a temporary one if it holds their archive."""
+    packed = folder / "makehuman_subset.tar.gz"
+    if not packed.exists():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as place, tarfile.open(packed) as archive:
+        archive.extractall(place, filter="data")
+        yield Path(place) / "makehuman"
 
 
 def render(actors: list[cast.Actor], out: Path, still: list[int] | None, crf: int) -> None:
@@ -82,7 +89,8 @@ def encode(pictures: list[NDArray[np.uint8]], path: Path, crf: int) -> None:
         stream = container.add_stream(
             "libx264", rate=Fraction(cast.FPS), options={"crf": str(crf), "preset": "slow"}
         )
-        stream.width, stream.height, stream.pix_fmt = *cast.SIZE, "yuv420p"
+        height, width = pictures[0].shape[:2]
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))

@@ -81,17 +81,22 @@ def rehearse(library: Library, role: Role, frames: int = FRAMES) -> Actor:
     root = (face @ (sway * scale)[..., None])[..., 0] + np.insert(place, 1, 0, axis=1)
     turns = bone_turns(body, clip, rotations)
     places = bone_places(body.heads, body.rig.parents, turns, root)
+    lowest = sole_heights(body, turns, places)
+    soft = np.exp(-(np.arange(-6, 7) ** 2) / 8.0)
+    padded = np.pad(lowest, 6, mode="edge")
+    places[..., 1] -= np.convolve(padded, soft / soft.sum(), mode="valid")[:, None]
+    return Actor(body, turns, places)
+
+
+def sole_heights(body: Body, turns: Floats, places: Floats) -> Floats:
+    """(T,) height of the lowest point of the shoes, metres. Bones as in Actor."""
     soles = body.soles
-    lowest = np.array(
+    return np.array(
         [
             skin(body.vertices[soles], body.weights[soles], body.heads, t, p)[:, 1].min()
             for t, p in zip(turns, places, strict=True)
         ]
     )
-    soft = np.exp(-(np.arange(-6, 7) ** 2) / 8.0)
-    padded = np.pad(lowest, 6, mode="edge")
-    places[..., 1] -= np.convolve(padded, soft / soft.sum(), mode="valid")[:, None]
-    return Actor(body, turns, places)
 
 
 def camera_at(frame: int, size: tuple[int, int] = SIZE) -> Camera:
@@ -116,7 +121,8 @@ def wide_camera() -> Camera:
     return Camera((0.0, 1.62, 0.0), focal=1.02 * SIZE[0], size=(1500, 830), pitch=-0.05)
 
 
-def _shape(kind: str, **amounts: float) -> dict[str, float]:
+def shape_of(kind: str, **amounts: float) -> dict[str, float]:
+    """Targets of a build: race, sex and age, and how far it is heavy, light, strong, tall or short."""
     _, sex, age = kind.split("-")
     shape = {kind: 1.0, f"universal-{sex}-{age}-averagemuscle-averageweight": 1.0}
     for name, amount in amounts.items():
@@ -133,7 +139,7 @@ def _shape(kind: str, **amounts: float) -> dict[str, float]:
 ROLES = (
     Role(  # from left to right, near; leaves the picture
         Look(
-            _shape("caucasian-male-young", heavy=0.35),
+            shape_of("caucasian-male-young", heavy=0.35),
             "male_casualsuit02", "shoes01", "short02",
             {
                 "skin": (0.75, 0.56, 0.46), "hair": (0.28, 0.19, 0.12), "eye": (0.30, 0.36, 0.42),
@@ -146,7 +152,7 @@ ROLES = (
     ),
     Role(  # enters from the right and walks to the left, behind the first
         Look(
-            _shape("african-female-young", light=0.3),
+            shape_of("african-female-young", light=0.3),
             "female_casualsuit01", "shoes02", "ponytail01",
             {
                 "skin": (0.55, 0.39, 0.30), "hair": (0.09, 0.07, 0.06), "eye": (0.16, 0.10, 0.07),
@@ -160,7 +166,7 @@ ROLES = (
     ),
     Role(  # towards the camera from afar
         Look(
-            _shape("asian-female-young", maxheight=0.35),
+            shape_of("asian-female-young", maxheight=0.35),
             "female_elegantsuit01", "shoes02", "bob02",
             {
                 "skin": (0.77, 0.59, 0.48), "hair": (0.10, 0.08, 0.07), "eye": (0.14, 0.09, 0.06),
@@ -173,7 +179,7 @@ ROLES = (
     ),
     Role(  # walks away from the camera, then turns to the right
         Look(
-            _shape("african-male-young", strong=0.5, maxheight=0.3),
+            shape_of("african-male-young", strong=0.5, maxheight=0.3),
             "male_worksuit01", "shoes01", "short04",
             {
                 "skin": (0.46, 0.33, 0.26), "hair": (0.06, 0.05, 0.05), "eye": (0.13, 0.08, 0.06),
