@@ -52,8 +52,8 @@ def main() -> None:
     for reference, names in TABLES.items():
         print("\n" + "\n".join(table(runs, names, reference)))
     given.out.mkdir(parents=True, exist_ok=True)
-    draw_exchange(runs, given.out / "ablations_curves.png")
-    draw_sizes(runs, given.out / "ablations_sizes.png")
+    draw_exchange(runs, given.out / f"ablations_curves_{given.pictures}.png")
+    draw_sizes(runs, given.out / f"ablations_sizes_{given.pictures}.png")
 
 
 def study(data: Path, results: Path, pictures: int, seeds: list[int], names: list[str]) -> None:
@@ -73,12 +73,15 @@ def study(data: Path, results: Path, pictures: int, seeds: list[int], names: lis
         return [examination(name, held_out, size) for name, held_out in sets.items()]
 
     @lru_cache(maxsize=4)
-    def seen(size: tuple[int, int], seed: int) -> Pictures:
+    def pictures_of(size: tuple[int, int], seed: int) -> Pictures:
         return training_pictures(lspet, pictures, size, seed)
 
+    for size in dict.fromkeys(VARIANTS[name].size for name, _ in missing):
+        floors = ", ".join(f"{seen.name} {seen.floor():.1f}" for seen in examinations(size))
+        print(f"a guess blind to the picture, at {size[0]}x{size[1]}: {floors}", flush=True)
     for name, seed in missing:
         variant = VARIANTS[name]
-        result = run(variant, seen(variant.size, seed), examinations(variant.size), seed)
+        result = run(variant, pictures_of(variant.size, seed), examinations(variant.size), seed)
         print(name, seed, result["cpu_seconds"], result["curve"], flush=True)
         with results.open("a") as file:
             file.write(json.dumps({"variant": name, "seed": seed, "pictures": pictures, **result}) + "\n")

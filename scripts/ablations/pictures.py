@@ -46,7 +46,7 @@ class Examination:
     regions: NDArray[np.float64]  # (N, 4) of the pictures, as crop_regions gives them
 
     def pck(self, points: Tensor, heatmap: tuple[int, int]) -> float:
-        """PCK@0.2, percent, of joints (N, K, 2) in pixels of a heatmap of (width, height)."""
+        """PCK@0.2, percent, of joints (N or 1, K, 2) in pixels of a heatmap of (width, height)."""
         people = self.held_out.people
         found = heatmap_to_picture(points.double().numpy(), self.regions, heatmap)
         labels = np.stack([person.keypoints for person in people]).astype(np.float64)
@@ -54,6 +54,15 @@ class Examination:
         pseudo = np.stack([person.pseudo for person in people])
         counted = labelled & ~pseudo if self.held_out.human_only else labelled
         return joint_errors(found, labels, labelled, counted, POSETRACK18).pck()
+
+    def floor(self) -> float:
+        """PCK@0.2, percent, of a guess that is blind to the picture: each joint's mean place in the crops."""
+        people, (_, H, W, _) = self.held_out.people, self.crops.shape
+        labelled = np.stack([person.labelled for person in people])[..., None]  # (N, K, 1)
+        offsets = np.stack([person.keypoints for person in people]) - self.regions[:, None, :2]
+        places = offsets * (W / self.regions[:, 2])[:, None, None] + np.array([W, H]) / 2  # in the crop
+        mean = (places * labelled).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)  # (K, 2)
+        return self.pck(torch.from_numpy(mean[None]), (W, H))
 
 
 def examination(name: str, held_out: HeldOut, size: tuple[int, int]) -> Examination:

@@ -47,7 +47,7 @@ def accuracy(run: Run, name: str) -> float:
 
 
 def table(runs: Runs, names: Iterable[str], reference: str) -> list[str]:
-    """Markdown: accuracies, mean ± deviation over the seeds, and their differences to the reference by seed."""
+    """Markdown: accuracies, mean ± deviation over the seeds, and differences to the reference by seed."""
     lines = ["| | " + " | ".join(TITLES) + " |", "|---" + "|---:" * len(TITLES) + "|"]
     for name in names:
         if name not in runs:

@@ -95,6 +95,17 @@ def test_the_labels_themselves_are_all_found(heatmap: tuple[int, int]) -> None:
     assert seen.pck(torch.from_numpy(points) + 100, heatmap) == 0
 
 
+def test_a_blind_guess_finds_what_everybody_shares() -> None:
+    """Six people in one pose, wherever they stand: the mean is it. In poses of their own: hardly a joint."""
+    shifts = np.arange(6, dtype=np.float32)
+    alike = [
+        replace(PEOPLE[0], box=PEOPLE[0].box + shift, keypoints=PEOPLE[0].keypoints + shift)
+        for shift in shifts
+    ]
+    assert examination("a", HeldOut("a", alike, IMAGES), SIZE).floor() == 100
+    assert examination("a", HeldOut("a", PEOPLE, IMAGES), SIZE).floor() < 30
+
+
 TINY = replace(NARROW, width=4, modules=(1, 1, 1), stem=8, bottleneck=4, bottlenecks=1)
 
 
