@@ -80,7 +80,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def people(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mapping[str, str]]:
     """What the JSON says, the table, the poses, and the lost pictures."""
-    from posetrack.training.evaluate import BENCHMARKS, Options
+    from posetrack.training.evaluate import BENCHMARKS
+    from posetrack.training.outcome import Options
     from posetrack.training.predict import load_estimator
 
     if not 0 <= given.oks_nms <= 1:
@@ -114,12 +115,13 @@ def imagenet(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mappi
 
     from posetrack.presets import find_device
     from posetrack.training.classify import classify, load_classifier
+    from posetrack.training.data import read_image_folder
 
     if given.save or given.boxes:
         raise PoseTrackError("--save and --boxes are about people: leave them out for imagenet")
     device = find_device(given.device)
     network = load_classifier(given.weights, given.model, device)
-    report, lost = classify(network, given.root / given.split, torch.device(device))
+    report, lost = classify(network, read_image_folder(given.root, given.split), torch.device(device))
     summary = named(given) | {"device": device, "pictures": report.pictures, "lost": list(lost.values())}
     return summary | {"metrics": report.to_json()}, report.table(), None, lost
 

@@ -1,8 +1,6 @@
 """ImageNet accuracy of the classifiers whose trunks the pose networks start from, by the official crop.
 
->>> counts = classify(network, Path("imagenet/val"), torch.device("cpu"))
-
-Pictures lie in a folder for each class, named by its WordNet id; the place in their order is the class.
+>>> report, lost = classify(network, read_image_folder(Path("imagenet"), "val"), torch.device("cpu"))
 """
 
 from __future__ import annotations
@@ -21,12 +19,12 @@ from posetrack.models.fuse import for_inference
 from posetrack.pose.crop import MEAN, STD
 from posetrack.presets import find_device
 from posetrack.progress import progress
+from posetrack.training.data import ImageData
 from posetrack.training.predict import metadata, read_ahead
 from posetrack.zoo import catalog
 
 RESIZED, CROPPED = 256, 224  # pixels: short side, then the centre
 BATCH = 64
-PICTURES = (".jpeg", ".jpg", ".png")
 
 
 def load_classifier(weights: Path | None, model: str | None, device: str = "auto") -> nn.Module:
@@ -57,25 +55,27 @@ def load_classifier(weights: Path | None, model: str | None, device: str = "auto
     return for_inference(network, find_device(device))
 
 
-def classify(network: nn.Module, folder: Path, device: torch.device) -> tuple[TopReport, Mapping[str, str]]:
-    """Top-1 and top-5 accuracy over all pictures of a folder, and the pictures that were lost, with reasons.
+def classify(
+    network: nn.Module, data: ImageData, device: torch.device
+) -> tuple[TopReport, Mapping[str, str]]:
+    """Top-1 and top-5 accuracy over all pictures, and the pictures that were lost, with reasons.
 
     Args:
         network: (B, 3, 224, 224) to (B, classes).
 
     Raises:
-        PoseTrackError: no such folder, no picture, or another number of classes than the network has.
+        PoseTrackError: another number of classes than the network has, or all pictures are lost.
     """
-    labels = _labels(folder)
+    labels = dict(data.pictures)
     counts, lost = Counts(), {}
     crops: list[Tensor] = []
     batch: list[int] = []
-    classes = len({path.parent for path in labels})
 
     def look() -> None:
         scores = _scores(network, torch.stack(crops), device)
-        if not counts.pictures:
-            _check_classes(folder, scores.shape[1])
+        if len(data.classes) != scores.shape[1]:  # the place of a folder is its class: one less shifts all
+            found = f"{data.name}: {len(data.classes)} class folders"
+            raise PoseTrackError(f"{found}, but the network has {scores.shape[1]} classes: complete them")
         counts.add(scores, np.array(batch))
         crops.clear()
         batch.clear()
@@ -89,43 +89,10 @@ def classify(network: nn.Module, folder: Path, device: torch.device) -> tuple[To
                 batch.append(labels[path])
             if len(batch) == BATCH or (done == len(labels) and batch):
                 look()
-            report(done, classes)
+            report(done, 0)
     if not counts.pictures:
-        raise PoseTrackError(f"{folder}: all {len(lost)} pictures are lost: {next(iter(lost.values()))}")
+        raise PoseTrackError(f"{data.name}: all {len(lost)} pictures are lost: {next(iter(lost.values()))}")
     return counts.report(), lost
-
-
-def _labels(folder: Path) -> dict[Path, int]:
-    """Class of every picture."""
-    classes = _classes(folder)
-    labels = {
-        path: number
-        for number, place in enumerate(classes)
-        for path in sorted(place.iterdir())
-        if path.suffix.lower() in PICTURES
-    }
-    if not labels:
-        raise PoseTrackError(
-            f"{folder}: no picture in {len(classes)} class folders: expected nXXXXXXXX/*.JPEG"
-        )
-    return labels
-
-
-def _classes(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise PoseTrackError(
-            f"{folder}: no such folder; give the one that holds val/ with a folder per class"
-        )
-    return sorted(path for path in folder.iterdir() if path.is_dir())
-
-
-def _check_classes(folder: Path, classes: int) -> None:
-    """The place of a folder is its class, so one too few would shift all that follow."""
-    found = len(_classes(folder))
-    if found != classes:
-        raise PoseTrackError(
-            f"{folder}: {found} class folders, the network has {classes} classes: complete them"
-        )
 
 
 @torch.inference_mode()

@@ -117,11 +117,7 @@ def _unsaid(weights: Path | None) -> str:
 
 
 def _unbiased(usage: Mapping[str, str]) -> bool:
-    return (
-        usage.get("heatmap") == "softmax"
-        or usage.get("decoding") == "dark"
-        or usage.get("targets") == "unbiased"
-    )
+    return usage.get("heatmap") == "softmax" or usage.get("decoding") == "dark"
 
 
 def find_people(

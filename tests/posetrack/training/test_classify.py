@@ -13,6 +13,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.pose.crop import MEAN, STD
 from posetrack.training import classify as module
 from posetrack.training.classify import centre_crop, classify
+from posetrack.training.data import ImageData, read_image_folder
 
 CPU = torch.device("cpu")
 
@@ -30,15 +31,15 @@ class Brightest(nn.Module):
         return torch.cat([means, -10 - torch.arange(self.classes - 3.0).expand(len(x), -1)], dim=1)
 
 
-def write_folders(root: Path, names: str) -> Path:
+def write_folders(root: Path, names: str) -> ImageData:
     """A class folder for each letter of `names`, with pictures of the colours that the classes stand for."""
     for n, letter in enumerate(names):
-        place = root / f"n{n:08d}"
+        place = root / "val" / f"n{n:08d}"
         place.mkdir(parents=True)
         image = np.zeros((300, 400, 3), np.uint8)
         image[:, 100:300, 2 - "rgb".index(letter)] = 255  # only the middle has the colour
         cv2.imwrite(str(place / "x.JPEG"), image)
-    return root
+    return read_image_folder(root, "val")
 
 
 @pytest.mark.parametrize(
@@ -56,28 +57,24 @@ def test_counts(tmp_path: Path, colours: str, classes: int, top1: float, top5: f
 
 
 def test_batches_and_lost_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last picture is lost just after a full batch, and once before an incomplete one."""
+    """The last picture is lost just after a full batch, and once after an incomplete one."""
     monkeypatch.setattr(module, "BATCH", 2)
-    root = write_folders(tmp_path, "rgb")
-    (root / "n00000002" / "x.JPEG").write_bytes(b"no picture")
-    report, lost = classify(Brightest(), root, CPU)
+    data = write_folders(tmp_path, "rgb")
+    paths = [path for path, _ in data.pictures]
+    paths[2].write_bytes(b"no picture")
+    report, lost = classify(Brightest(), data, CPU)
     assert (report.pictures, report.top1, len(lost)) == (2, 100, 1)
-    (root / "n00000001" / "x.JPEG").write_bytes(b"")
-    report, lost = classify(Brightest(), root, CPU)
+    paths[1].write_bytes(b"")
+    report, lost = classify(Brightest(), data, CPU)
     assert (report.pictures, report.top1, len(lost)) == (1, 100, 2)
-    (root / "n00000000" / "x.JPEG").unlink()
-    with pytest.raises(PoseTrackError, match=r"all 2 pictures are lost: .*n00000001"):
-        classify(Brightest(), root, CPU)
+    paths[0].unlink()
+    with pytest.raises(PoseTrackError, match=r"all 3 pictures are lost: .*n00000000"):
+        classify(Brightest(), data, CPU)
 
 
 def test_folders_that_are_not_the_classes(tmp_path: Path) -> None:
-    root = write_folders(tmp_path, "rgb")
-    with pytest.raises(PoseTrackError, match="3 class folders, the network has 6 classes"):
-        classify(Brightest(6), root, CPU)
-    with pytest.raises(PoseTrackError, match="none: no such folder"):
-        classify(Brightest(), tmp_path / "none", CPU)
-    with pytest.raises(PoseTrackError, match="no picture in 0 class folders"):
-        classify(Brightest(), root / "n00000000", CPU)
+    with pytest.raises(PoseTrackError, match="3 class folders, but the network has 6 classes"):
+        classify(Brightest(6), write_folders(tmp_path, "rgb"), CPU)
 
 
 @pytest.mark.parametrize("size", [(400, 300), (225, 331), (100, 60), (256, 256)])
