@@ -17,7 +17,7 @@ from posetrack.progress import progress
 from posetrack.results.annotations import Annotations17, read_annotations
 from posetrack.results.check import check_submission
 from posetrack.results.files import replacing
-from posetrack.results.posetrack import export_posetrack17, export_posetrack18
+from posetrack.results.posetrack import export_posetrack
 from posetrack.types import Frame, Tracks
 from posetrack.video import prefetch
 
@@ -117,9 +117,10 @@ def write_prediction(
 ) -> None:
     """In the format of the annotation file's year."""
     old = isinstance(read_annotations(sequence.annotation), Annotations17)
-    (export_posetrack17 if old else export_posetrack18)(
+    export_posetrack(
         tracks,
         target,
+        year=2017 if old else 2018,
         skeleton=system.skeleton,
         source=sequence.name,
         annotation=sequence.annotation,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from posetrack.results.coco import export_coco
 from posetrack.results.mot import export_mot
-from posetrack.results.posetrack import export_posetrack17, export_posetrack18
+from posetrack.results.posetrack import export_posetrack
 from posetrack.results.tables import export_csv, export_parquet
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks
@@ -28,8 +29,8 @@ class Export(Protocol):
 
 
 EXPORTS: dict[str, Export] = {
-    "posetrack18": export_posetrack18,
-    "posetrack17": export_posetrack17,
+    "posetrack18": export_posetrack,
+    "posetrack17": partial(export_posetrack, year=2017),
     "coco": export_coco,
     "mot": export_mot,
     "csv": export_csv,

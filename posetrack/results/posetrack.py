@@ -1,7 +1,7 @@
 """Tracks as PoseTrack files, ready to submit, and PoseTrack files as Tracks.
 
->>> export_posetrack18(tracks, "out/000342_mpii_test.json",                 # doctest: +SKIP
-...                    annotation="annotations/val/000342_mpii_test.json", joint_score=0.4)
+>>> export_posetrack(tracks, "out/000342_mpii_test.json",                 # doctest: +SKIP
+...                  annotation="annotations/val/000342_mpii_test.json", joint_score=0.4)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,20 +31,22 @@ from posetrack.types import Poses, Tracks
 _FRAME_FIELDS = ("file_name", "id", "frame_id", "vid_id", "nframes", "is_labeled", "image", "imgnum")
 
 
-def export_posetrack18(
+def export_posetrack(
     tracks: Iterable[Tracks],
     path: str | Path,
     *,
+    year: Literal[2017, 2018] = 2018,
     skeleton: Skeleton = POSETRACK18,
     source: str = "",
     annotation: str | Path | None = None,
     joint_score: float = 0.0,
     rescore: bool = False,
 ) -> None:
-    """Write tracks as a prediction file of PoseTrack 2018 (also right for 2021).
+    """Write tracks as a prediction file.
 
     Args:
         tracks: of one video, in any order; frames may be missing. `Tracks.index` is the place in the list.
+        year: of the format; that of 2018 is also right for 2021.
         skeleton: of the tracks; COCO joints become PoseTrack joints by the usual rule.
         source: name of the video, for the frame names where there is no annotation file.
         annotation: answer this file: every frame it lists, under its own names and ids.
@@ -55,23 +57,11 @@ def export_posetrack18(
         PoseTrackError: more than 1000 tracks, or a frame that the annotation file does not list.
     """
     content = _answer(tracks, skeleton, source, annotation, joint_score, rescore)
+    if year == 2017:
+        write_annotations(to_2017(Annotations18.model_validate(content)), path)
+        return
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content))
-
-
-def export_posetrack17(
-    tracks: Iterable[Tracks],
-    path: str | Path,
-    *,
-    skeleton: Skeleton = POSETRACK18,
-    source: str = "",
-    annotation: str | Path | None = None,
-    joint_score: float = 0.0,
-    rescore: bool = False,
-) -> None:
-    """The same as a prediction file of PoseTrack 2017."""
-    content = _answer(tracks, skeleton, source, annotation, joint_score, rescore)
-    write_annotations(to_2017(Annotations18.model_validate(content)), path)
 
 
 def _answer(

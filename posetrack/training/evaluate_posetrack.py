@@ -26,7 +26,7 @@ from posetrack.evaluation.report import PARTS, part_means
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.results.annotations import Annotations17, read_annotations, write_annotations
 from posetrack.results.formats import to_2018
-from posetrack.results.posetrack import export_posetrack17, export_posetrack18, read_posetrack
+from posetrack.results.posetrack import export_posetrack, read_posetrack
 from posetrack.training.outcome import Options, Outcome, outcome, survivors
 from posetrack.training.predict import Seen, find_people
 from posetrack.types import Tracks
@@ -126,9 +126,10 @@ def _write_answer(
         for frame, rows in kept.items()
     ]
     old = isinstance(read_annotations(sequence.annotation), Annotations17)
-    (export_posetrack17 if old else export_posetrack18)(
+    export_posetrack(
         tracks,
         folder / f"{sequence.name}.json",
+        year=2017 if old else 2018,
         skeleton=seen.poses.skeleton,
         source=sequence.name,
         annotation=sequence.annotation,

@@ -16,7 +16,7 @@ from posetrack.results.annotations import Annotations17, read_annotations, write
 from posetrack.results.check import check_submission
 from posetrack.results.export import EXPORTS
 from posetrack.results.formats import to_2017
-from posetrack.results.posetrack import export_posetrack18, read_posetrack
+from posetrack.results.posetrack import export_posetrack, read_posetrack
 from posetrack.skeletons import COCO17, POSETRACK17, POSETRACK18, Skeleton
 from posetrack.types import Poses, Tracks
 from tests.posetrack.evaluation.worlds import file, person, write
@@ -46,7 +46,7 @@ def load(path: Path) -> Any:
 
 
 def test_posetrack18(tmp_path: Path) -> None:
-    export_posetrack18(CLIP, tmp_path / "clip.json", source="clips/my walk.mp4")
+    export_posetrack(CLIP, tmp_path / "clip.json", source="clips/my walk.mp4")
     content = load(tmp_path / "clip.json")
     assert [image["file_name"] for image in content["images"]] == [
         f"images/my walk/00000{t}.jpg" for t in range(3)
@@ -97,17 +97,17 @@ def test_an_annotation_file_is_answered_frame_by_frame(to: str, year: int, tmp_p
 
 
 def test_poses_without_a_joint_left_are_not_written(tmp_path: Path) -> None:
-    export_posetrack18(CLIP, tmp_path / "a.json", joint_score=0.99)
+    export_posetrack(CLIP, tmp_path / "a.json", joint_score=0.99)
     assert load(tmp_path / "a.json")["annotations"] == []
 
 
 def test_rescored_joints(tmp_path: Path) -> None:
-    export_posetrack18(CLIP, tmp_path / "a.json", rescore=True, joint_score=0.53)
+    export_posetrack(CLIP, tmp_path / "a.json", rescore=True, joint_score=0.53)
     assert load(tmp_path / "a.json")["annotations"][0]["scores"][:6] == [0, 0, 0.486, 0, 0, 0.54]
 
 
 def test_coco_poses_get_neck_and_head_top(tmp_path: Path) -> None:
-    export_posetrack18([tracks(0, [1], COCO17)], tmp_path / "a.json", skeleton=COCO17)
+    export_posetrack([tracks(0, [1], COCO17)], tmp_path / "a.json", skeleton=COCO17)
     (written,) = load(tmp_path / "a.json")["annotations"]
     joint = dict(
         zip(POSETRACK18.keypoints, np.array(written["keypoints"]).reshape(17, 3).tolist(), strict=True)
@@ -121,17 +121,17 @@ def test_coco_poses_get_neck_and_head_top(tmp_path: Path) -> None:
 
 def test_too_many_tracks_and_another_video(tmp_path: Path) -> None:
     with pytest.raises(PoseTrackError, match="1001 tracks in one sequence; PoseTrack takes 1000"):
-        export_posetrack18(
+        export_posetrack(
             [tracks(t, list(range(1 + 91 * t, 92 + 91 * t))) for t in range(11)], tmp_path / "a.json"
         )
     asked = write(tmp_path / "gt", [file([[person(0, 100, 100)]] * 2)]) / "000000.json"
     with pytest.raises(PoseTrackError, match="lists 2 frames, the tracks go on to frame 2"):
-        export_posetrack18(CLIP, tmp_path / "a.json", annotation=asked)
+        export_posetrack(CLIP, tmp_path / "a.json", annotation=asked)
     assert not list(tmp_path.glob("*a.json*"))
 
 
 def test_posetrack_files_come_back_as_tracks(tmp_path: Path) -> None:
-    export_posetrack18(CLIP, tmp_path / "a.json")
+    export_posetrack(CLIP, tmp_path / "a.json")
     back = read_posetrack(tmp_path / "a.json", size=SIZE)
     assert [t.ids.tolist() for t in back] == [[1, 2], [], [2, 3]]
     assert back[2].time == 0.08
