@@ -90,6 +90,8 @@ def _found(annotation: Any, images: Mapping[int, Any], skeleton: Skeleton, file:
 
 def _person(annotation: dict[str, Any], images: Mapping[int, Any]) -> Person | str:
     """The labelled person, or why there is none."""
+    if annotation.get("category_id", PERSON) != PERSON:
+        return "no person"
     if annotation.get("iscrowd"):
         return "a crowd"
     triples = np.array(annotation["keypoints"], np.float32).reshape(len(COCO17), 3)

@@ -89,6 +89,7 @@ def test_whoever_is_left_out_is_named(tmp_path):
         coco_person(9, 1, NOSE_AND_KNEE, keypoints=[1, 2, 3]),
         {"id": 10},
         coco_person(11, 1, {0: (float("nan"), 8.0, 2)}),
+        coco_person(12, 1, NOSE_AND_KNEE, category_id=17),
     ]
     write_coco(tmp_path, people, ["a.jpg", "b.jpg"])
     (tmp_path / "train2017" / "b.jpg").unlink()
@@ -109,6 +110,7 @@ def test_whoever_is_left_out_is_named(tmp_path):
     assert data.lost[6].startswith(f"{file} 10: cannot be read (KeyError")
     assert data.lost[7:] == [
         f"{file} 11: a joint that is no number",
+        f"{file} 12: no person",
         f"{tmp_path / 'train2017' / 'b.jpg'}: missing, 2 people",
     ]
 
