@@ -19,18 +19,20 @@ from typing import Any
 import cv2
 import torch
 from ablations.pictures import Examination, Pictures, examination, training_pictures
-from ablations.report import by_variant, draw_exchange, draw_sizes, table
+from ablations.report import DARK, QUARTER, by_variant, draw_exchange, draw_sizes, table
 from ablations.training import run
 from ablations.variants import SIZE, VARIANTS, in_order
 
 from posetrack.datasets.lspet import read_lspet
 
-# Reference of the differences -> rows.
-TABLES = {
-    "HRNet": [name for name, variant in VARIANTS.items() if variant.size == SIZE],
-    "HRNet, 32x64": ["HRNet, 32x64", "SimpleBaseline, 32x64"],
-    "HRNet, 96x128": ["HRNet, 96x128", "SimpleBaseline, 96x128"],
-}
+FIGURE_5 = ["HRNet", "heatmaps at 1/8", "heatmaps at 1/16", "heatmaps at 1/32"]
+# Reference of the differences, rows, and how joints are read.
+TABLES = (
+    ("HRNet", [n for n, variant in VARIANTS.items() if variant.size == SIZE and n not in FIGURE_5[1:]], DARK),
+    ("HRNet", FIGURE_5, QUARTER),
+    ("HRNet, 32x64", ["HRNet, 32x64", "SimpleBaseline, 32x64"], DARK),
+    ("HRNet, 96x128", ["HRNet, 96x128", "SimpleBaseline, 96x128"], DARK),
+)
 
 
 def main() -> None:
@@ -49,8 +51,9 @@ def main() -> None:
     if not given.report_only:
         study(given.data, given.results, given.pictures, given.seeds, given.variants)
     runs = by_variant(read_results(given.results), given.pictures, given.seeds)
-    for reference, names in TABLES.items():
-        print("\n" + "\n".join(table(runs, names, reference)))
+    for reference, names, sets in TABLES:
+        if any(name in runs for name in names):
+            print("\n" + "\n".join(table(runs, names, reference, sets)))
     given.out.mkdir(parents=True, exist_ok=True)
     draw_exchange(runs, given.out / f"ablations_curves_{given.pictures}.png")
     draw_sizes(runs, given.out / f"ablations_sizes_{given.pictures}.png")

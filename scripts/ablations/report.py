@@ -20,7 +20,8 @@ Runs = dict[str, dict[int, Run]]  # variant -> seed -> run
 TITLES = (
     "seeds", "parameters", "multiply-adds", "CPU s", "athletes", "bystanders", "Δ athletes", "Δ bystanders",
 )  # fmt: skip
-SETS = ("athletes", "bystanders")
+DARK = ("athletes_dark", "bystanders_dark")  # as the product reads joints
+QUARTER = ("athletes", "bystanders")  # as the paper does; heatmaps of every size allow it
 COLOURS = {
     "HRNet": "black",
     "across-stage exchange": "tab:blue",
@@ -42,11 +43,11 @@ def by_variant(lines: Iterable[Run], pictures: int, seeds: Sequence[int]) -> Run
 
 
 def accuracy(run: Run, name: str) -> float:
-    """PCK@0.2 at the end of a run, percent, by quarter shift, which heatmaps of every size allow."""
+    """PCK@0.2 at the end of a run, percent, of one of `DARK` or `QUARTER`."""
     return float(run["curve"][-1][name])
 
 
-def table(runs: Runs, names: Iterable[str], reference: str) -> list[str]:
+def table(runs: Runs, names: Iterable[str], reference: str, sets: Sequence[str] = DARK) -> list[str]:
     """Markdown: accuracies, mean ± deviation over the seeds, and differences to the reference by seed."""
     lines = ["| | " + " | ".join(TITLES) + " |", "|---" + "|---:" * len(TITLES) + "|"]
     for name in names:
@@ -56,8 +57,8 @@ def table(runs: Runs, names: Iterable[str], reference: str) -> list[str]:
         cells = [str(len(row))]
         cells += [f"{row[0][cost] / 1e6:.2f} M" for cost in ("parameters", "multiply_adds")]
         cells += [f"{np.mean([run['cpu_seconds'] for run in row]):.0f}"]
-        cells += [spread([accuracy(run, which) for run in row]) for which in SETS]
-        for which in SETS:
+        cells += [spread([accuracy(run, which) for run in row]) for which in sets]
+        for which in sets:
             gains = differences(runs, name, reference, which)
             cells.append("" if name == reference or not len(gains) else spread(gains, sign="+"))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
@@ -86,12 +87,12 @@ def draw_exchange(runs: Runs, path: Path) -> None:
         x = (np.arange(smooth.shape[1]) + 8) * row[0]["pictures"] / losses.shape[1]
         axes[0].plot(x, smooth.mean(0), color=colour, label=name)
         axes[0].fill_between(x, smooth.min(0), smooth.max(0), color=colour, alpha=0.15, linewidth=0)
-        for axis, which in zip(axes[1:3], SETS, strict=True):
+        for axis, which in zip(axes[1:3], DARK, strict=True):
             curves = np.array([[point[which] for point in run["curve"]] for run in row])
             at = np.array([point["pictures"] for point in row[0]["curve"]])
             deviation = curves.std(0, ddof=1) if len(row) > 1 else None
             axis.errorbar(at, curves.mean(0), deviation, color=colour, marker=".", capsize=3)
-        end = np.array([[accuracy(run, which) for which in SETS] for run in row])
+        end = np.array([[accuracy(run, which) for which in DARK] for run in row])
         axes[3].scatter(np.full(len(end), place), end[:, 1], color=colour)
         axes[3].plot([place - 0.3, place + 0.3], [end[:, 1].mean()] * 2, color=colour)
     axes[0].set(title="training loss, mean and range of the seeds", xlabel="pictures", ylabel="nats")
@@ -106,18 +107,18 @@ def draw_exchange(runs: Runs, path: Path) -> None:
 def draw_sizes(runs: Runs, path: Path) -> None:
     """Figure 5: resolution of the heatmap. Figure 6: size of the input."""
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharey="row", sharex="col")
-    for row, which in enumerate(SETS):
+    for row in range(2):
         shown = {stride: name for stride, name in RESOLUTIONS.items() if name in runs}
-        _points(axes[row, 0], range(len(shown)), [runs[n] for n in shown.values()], which, "HRNet")
+        _points(axes[row, 0], range(len(shown)), [runs[n] for n in shown.values()], QUARTER[row], "HRNet")
         axes[row, 0].set_xticks(range(len(shown)), [f"1/{stride}" for stride in shown])
         for family in ("HRNet", "SimpleBaseline"):
             swept = {size: name for size, name in input_sizes(family).items() if name in runs}
             x = [size[1] for size in swept]
-            _points(axes[row, 1], x, [runs[n] for n in swept.values()], which, family)
-        axes[row, 0].set_ylabel(f"{which}, PCK@0.2, %")
+            _points(axes[row, 1], x, [runs[n] for n in swept.values()], DARK[row], family)
+        axes[row, 0].set_ylabel(f"{QUARTER[row]}, PCK@0.2, %")
         axes[row, 1].set_xticks([64, 96, 128], ["32x64", "64x96", "96x128"])
-    axes[0, 0].set_title("heatmap resolution (Figure 5)")
-    axes[0, 1].set_title("input size (Figure 6)")
+    axes[0, 0].set_title("heatmap resolution (Figure 5), quarter shift")
+    axes[0, 1].set_title("input size (Figure 6), DARK")
     axes[1, 0].set_xlabel("of the input's side")
     axes[1, 1].set_xlabel("width x height, pixels")
     axes[0, 1].legend(frameon=False)

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 import torch
 from ablations.pictures import examination, training_pictures
-from ablations.report import by_variant, differences, draw_exchange, draw_sizes, input_sizes, spread, table
+from ablations.report import (
+    QUARTER,
+    by_variant,
+    differences,
+    draw_exchange,
+    draw_sizes,
+    input_sizes,
+    spread,
+    table,
+)
 from ablations.training import Schedule, run
 from ablations.variants import BASELINE, NARROW, SIZE, VARIANTS, Variant, in_order
 
@@ -135,8 +144,9 @@ def test_a_run_learns_and_can_be_repeated(variant: Variant, dark: bool) -> None:
 def line(
     variant: str, seed: int, athletes: float, bystanders: float, pictures: int = 64
 ) -> dict[str, object]:
-    curve = [{"pictures": pictures / 2, "athletes": 1.0, "bystanders": 2.0}]
-    curve += [{"pictures": pictures, "athletes": athletes, "bystanders": bystanders}]
+    quarter = {"athletes": athletes - 1, "bystanders": bystanders - 1}
+    dark = {"athletes_dark": athletes, "bystanders_dark": bystanders}
+    curve = [{"pictures": at, **quarter, **dark} for at in (pictures / 2, pictures)]
     costs = {"parameters": 2_340_000, "multiply_adds": 88_200_000, "cpu_seconds": 10.0 * seed}
     head = {"variant": variant, "seed": seed, "pictures": pictures, "losses": [6 - i / 20 for i in range(20)]}
     return head | costs | {"curve": curve}
@@ -157,12 +167,15 @@ def test_the_table_pairs_seeds() -> None:
     runs = by_variant(LINES, pictures=64, seeds=[1, 2, 3])
     assert list(runs) == ["HRNet", "final exchange only", "SimpleBaseline, 32x64"]
     # 9 - 12 and 13 - 14; 38 - 40 and 40 - 43: seed 3 has no partner. Deviations over n - 1.
-    assert differences(runs, "final exchange only", "HRNet", "athletes").tolist() == [-3, -1]
+    assert differences(runs, "final exchange only", "HRNet", "athletes_dark").tolist() == [-3, -1]
     assert table(runs, ["HRNet", "across-stage exchange", "final exchange only"], "HRNet")[2:] == [
         "| HRNet | 3 | 2.34 M | 88.20 M | 20 | 14.0 ± 2.0 | 41.0 ± 1.7 |  |  |",
         "| final exchange only | 2 | 2.34 M | 88.20 M | 15 | 11.0 ± 2.8 | 39.0 ± 1.4 | "
         "-2.0 ± 1.4 | -2.5 ± 0.7 |",
     ]
+    assert table(runs, ["HRNet"], "HRNet", QUARTER)[2] == (
+        "| HRNet | 3 | 2.34 M | 88.20 M | 20 | 13.0 ± 2.0 | 40.0 ± 1.7 |  |  |"
+    )
 
 
 def test_a_single_seed_has_no_spread() -> None:
