@@ -93,13 +93,13 @@ def draw_exchange(runs: Runs, path: Path) -> None:
             deviation = curves.std(0, ddof=1) if len(row) > 1 else None
             axis.errorbar(at, curves.mean(0), deviation, color=colour, marker=".", capsize=3)
         end = np.array([[accuracy(run, which) for which in DARK] for run in row])
-        axes[3].scatter(np.full(len(end), place), end[:, 1], color=colour)
-        axes[3].plot([place - 0.3, place + 0.3], [end[:, 1].mean()] * 2, color=colour)
+        axes[3].scatter(np.full(len(end), place), end[:, 0], color=colour)
+        axes[3].plot([place - 0.3, place + 0.3], [end[:, 0].mean()] * 2, color=colour)
     axes[0].set(title="training loss, mean and range of the seeds", xlabel="pictures", ylabel="nats")
     axes[0].legend(frameon=False)
     axes[1].set(title="athletes, PCK@0.2, %", xlabel="pictures")
     axes[2].set(title="bystanders, PCK@0.2, %", xlabel="pictures")
-    axes[3].set(title="bystanders at the end, every seed")
+    axes[3].set(title="athletes at the end, every seed")
     axes[3].set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names], fontsize=8)
     _save(figure, path)
 
