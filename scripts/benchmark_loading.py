@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--size", default="640x480", help="of generated pictures")
     parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="processes of the loader")
     parser.add_argument("--pictures", type=int, default=600, help="drawn for each number")
-    parser.add_argument("--network", help="also train this network: its pictures/s with and without loading")
+    parser.add_argument("--network", help="also train this network: does it wait?")
     parser.add_argument(
         "--rate", type=float, default=2000.0, help="pictures/s that a GPU is assumed to train"
     )
@@ -72,8 +72,10 @@ def main() -> None:
             wall, cpu = loading_rates(data, workers, given.pictures)
             print(f"loader, {workers} workers: {wall:.0f} pictures/s, {cpu:.0f} per second of CPU time")
         if given.network:
-            alone, fed = training_rates(data, given.network)
-            print(f"{given.network}: {alone:.2f} pictures/s from memory, {fed:.2f} from the loader, 1 worker")
+            rate, waiting = training_rate(data, given.network)
+            print(
+                f"{given.network} with 1 worker: {rate:.2f} pictures/s, waiting for {waiting:.1%} of the time"
+            )
     need = given.rate * busiest / 1000
     print(
         f"{given.rate:.0f} pictures/s (assumed) would keep {need:.1f} of {given.cores} such cores busy: "
@@ -147,30 +149,26 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def training_rates(data: PoseData, name: str, batch: int = 2, steps: int = 1) -> tuple[float, float]:
-    """Pictures/s of training from one batch in memory, and from the loader; in turns, the best of each."""
+def training_rate(data: PoseData, name: str, batch: int = 2, steps: int = 5) -> tuple[float, float]:
+    """Pictures/s of training with one worker, and the share of the time that the network waits for it."""
     network = models.create(name, keypoints=len(data.skeleton)).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters())
     plan = Plan(len(data.people), batch, epochs=1e6)
     batches = iter(loader(PeopleExamples(RECIPE, plan, data), Shares(plan), workers=1))
-    kept = next(batches)
-
-    def rate(following: Callable[[], dict[str, torch.Tensor]]) -> float:
-        start = time.perf_counter()
-        for _ in range(steps):
-            made = following()
-            heatmaps = network(normalise(made["crops"]))
-            size = (heatmaps.shape[3], heatmaps.shape[2])
-            targets, seen = official_targets(made["points"] / 4, made["weights"], size, RECIPE.sigma)
-            optimiser.zero_grad()
-            joints_mse(heatmaps, targets, seen).backward()
-            optimiser.step()
-        return steps * batch / (time.perf_counter() - start)
-
-    rate(lambda: kept)
-    rounds = [(rate(lambda: kept), rate(lambda: next(batches))) for _ in range(3)]
-    alone, fed = map(max, zip(*rounds, strict=True))
-    return alone, fed
+    times = []
+    for _ in range(1 + steps):
+        times.append([time.perf_counter()])
+        made = next(batches)
+        times[-1].append(time.perf_counter())
+        heatmaps = network(normalise(made["crops"]))
+        size = (heatmaps.shape[3], heatmaps.shape[2])
+        targets, seen = official_targets(made["points"] / 4, made["weights"], size, RECIPE.sigma)
+        optimiser.zero_grad()
+        joints_mse(heatmaps, targets, seen).backward()
+        optimiser.step()
+        times[-1].append(time.perf_counter())
+    start, loaded, end = np.array(times[1:]).T  # the first step starts the worker
+    return steps * batch / (end[-1] - start[0]), float((loaded - start).sum() / (end[-1] - start[0]))
 
 
 def generate(root: Path, width: int, height: int, pictures: int = 24) -> None:
