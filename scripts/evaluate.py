@@ -1,4 +1,4 @@
-"""Measure a network on a benchmark of single pictures: COCO, MPII, PoseTrack, Leeds Sports, ImageNet.
+r"""Measure a network on a benchmark of single pictures: COCO, MPII, PoseTrack, Leeds Sports, ImageNet.
 
     python scripts/evaluate.py --data coco --root coco --weights w48.safetensors --boxes detections.json
     python scripts/evaluate.py --data coco --root coco --weights pose_hrnet_w48_384x288.pth \
