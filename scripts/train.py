@@ -58,12 +58,17 @@ def _arguments() -> argparse.Namespace:
     recipe.add_argument("--ema-decay", type=float, help="validate and export an average of the weights")
     recipe.add_argument("--unbiased", action="store_true", help="DARK's targets")
     recipe.add_argument("--seed", type=int)
-    way = parser.add_argument_group("how it is carried out; the result stays the same but for rounding")
+    way = parser.add_argument_group("how it is carried out")
     way.add_argument("--accelerator", default="auto", choices=("auto", "cpu", "gpu"))
     way.add_argument("--devices", type=int, default=1, help="processes on this machine, without torchrun")
     way.add_argument("--precision", default="32", choices=("32", "bf16", "16"))
     way.add_argument("--workers", type=int, default=0, help="processes per device that make the pictures")
-    way.add_argument("--accumulate", type=int, default=1, help="parts in which a step passes the network")
+    way.add_argument(
+        "--accumulate",
+        type=int,
+        default=1,
+        help="parts in which a step passes the network (batch-norm sees each alone)",
+    )
     way.add_argument("--compile", action="store_true", help="torch.compile")
     way.add_argument("--contiguous", action="store_true", help="no channels-last memory")
     way.add_argument("--local-batchnorm", action="store_true", help="statistics of each process alone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,46 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from posetrack.errors import PoseTrackError
+from posetrack.models.shapes import name_of
+from posetrack.training.recipes import Recipe
+
+
+def trained(
+    recipe: Recipe, network: nn.Module, path: Path, pictures: int, results: Mapping[str, float]
+) -> None:
+    """Write what a recipe gave, with all that `posetrack track --weights` must know of it.
+
+    Args:
+        pictures: that the network learned from, each time counted.
+        results: of its last validation.
+
+    Raises:
+        PoseTrackError: no room, or weights that are not finite or do not fit into half precision.
+    """
+    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
+    metadata = {
+        "model": name,
+        "recipe": recipe.name,
+        "input_width": str(recipe.width),
+        "input_height": str(recipe.height),
+        "trained_on": recipe.data,
+        "pictures": str(pictures),
+        "validation": json.dumps(dict(results)),
+    }
+    if recipe.data != "imagenet":
+        softmax = recipe.loss == "cross_entropy"
+        metadata |= {
+            "skeleton": recipe.skeleton.name,
+            "sigma": str(recipe.sigma),
+            "heatmap": "softmax" if softmax else "gaussian",
+        }
+    state = half_precision(network) if recipe.half_precision else full_precision(network)
+    try:
+        write(state, path, metadata)
+    except (OSError, ValueError) as error:
+        raise PoseTrackError(f"{path}: the weights cannot be written ({error})") from error
 
 
 def half_precision(network: nn.Module) -> dict[str, Tensor]:

@@ -31,16 +31,16 @@ from posetrack.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is carried out. But for rounding, nothing of this changes what it gives."""
+    """How a run is carried out. What it gives changes by rounding only, but for two fields that say so."""
 
     accelerator: str = "auto"  # or cpu, gpu
     devices: int = 1  # processes on this machine; torchrun's own number wins
     precision: Literal["32", "bf16", "16"] = "32"  # of the network's arithmetic; weights stay in 32 bits
     workers: int = 0  # processes that make the pictures, for each device
-    accumulate: int = 1  # parts in which a step goes through the network
+    accumulate: int = 1  # parts in which a step passes the network; batch-norm then sees one part at a time
     channels_last: bool = True
     compile: bool = False
-    sync_batchnorm: bool = True  # statistics of the whole batch, over all processes
+    sync_batchnorm: bool = True  # statistics over all processes; else each has its own
     save_minutes: float = 10.0  # between checkpoints; one more at the end of every epoch
     save_steps: int | None = None
     validate_epochs: float = 1.0  # between validations

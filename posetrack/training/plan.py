@@ -13,10 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,14 @@ class Permutations:
 
     def __init__(self, examples: int, seed: int) -> None:
         self.examples, self.seed = examples, seed
-        self._order = lru_cache(maxsize=2)(self._draw)
+        self._epoch, self._order = -1, np.arange(0)
 
     def __call__(self, picture: int, rng: np.random.Generator) -> int:
         epoch, place = divmod(picture, self.examples)
-        return int(self._order(epoch)[place])
-
-    def _draw(self, epoch: int) -> NDArray[np.int64]:
-        return np.random.default_rng((self.seed, epoch, 0)).permutation(self.examples)
+        if epoch != self._epoch:
+            self._order = np.random.default_rng((self.seed, epoch, 0)).permutation(self.examples)
+            self._epoch = epoch
+        return int(self._order[place])
 
 
 class WeightedDraws:

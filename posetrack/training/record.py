@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +91,29 @@ class Record:
     def write(self, step: int, values: Mapping[str, float]) -> None:
         line = json.dumps({"step": step, "time": round(time.time(), 1), **values})
         print(line, flush=True)
-        for name, value in values.items():
-            self._curves.add_scalar(name, value, step)
-        with self._log.open("a") as log:
-            log.write(line + "\n")
+        with self._without_room():
+            with self._log.open("a") as log:
+                log.write(line + "\n")
+            for name, value in values.items():
+                self._curves.add_scalar(name, value, step)
 
     def show(self, step: int, name: str, picture: NDArray[np.uint8]) -> None:
         """A picture (H, W, 3) RGB in TensorBoard."""
-        self._curves.add_image(name, picture, step, dataformats="HWC")
-        self._curves.flush()
+        with self._without_room():
+            self._curves.add_image(name, picture, step, dataformats="HWC")
+            self._curves.flush()
 
     def close(self) -> None:
-        self._curves.close()
+        with self._without_room():
+            self._curves.close()
+
+    @contextmanager
+    def _without_room(self) -> Iterator[None]:
+        """A full disk costs curves, never the run."""
+        try:
+            yield
+        except OSError as error:
+            print(f"{self._log.parent}: no more curves ({error.strerror or error})", flush=True)
 
 
 def _step(line: str) -> float:

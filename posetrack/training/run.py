@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -87,7 +86,7 @@ def train(
         trainer.fit(module, loader(examples, shares, options.workers, pin))
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero and module.step >= module.plan.steps:
-        _export(module, path)
+        export.trained(recipe, module.best_network, path, module.step * recipe.batch, module.results)
     if module.unsaved:
         raise PoseTrackError(f"{module.unsaved}: make room, then go on with --resume")
     return path
@@ -175,33 +174,3 @@ def _trainer(options: Options, processes: int) -> pl.Trainer:
         enable_model_summary=False,
         **many,
     )
-
-
-def _export(module: Training, path: Path) -> None:
-    """Write the weights with all that a user must know of them.
-
-    Raises:
-        PoseTrackError: no room, or values that do not fit in half precision.
-    """
-    recipe, network = module.recipe, module.best_network
-    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
-    metadata = {
-        "model": name,
-        "recipe": recipe.name,
-        "input_width": str(recipe.width),
-        "input_height": str(recipe.height),
-        "trained_on": recipe.data,
-        "pictures": str(module.step * recipe.batch),
-        "validation": json.dumps(module.results),
-    }
-    if recipe.data != "imagenet":
-        metadata |= {
-            "skeleton": recipe.skeleton.name,
-            "sigma": str(recipe.sigma),
-            "heatmap": "softmax" if recipe.loss == "cross_entropy" else "gaussian",
-        }
-    state = export.half_precision(network) if recipe.half_precision else export.full_precision(network)
-    try:
-        export.write(state, path, metadata)
-    except (OSError, ValueError) as error:
-        raise PoseTrackError(f"{path}: the weights cannot be written ({error})") from error

@@ -1,0 +1,74 @@
+"""Weights of every network family as a recipe exports them: the tracker builds the same network from them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from posetrack import models, presets, zoo
+from posetrack.errors import PoseTrackError
+from posetrack.models.hrnet import LIGHT as SMALL
+from posetrack.models.hrnet import HRNetConfig
+from posetrack.models.shapes import name_of
+from posetrack.models.simple_baseline import R18
+from posetrack.skeletons import SKELETONS
+from posetrack.training.export import trained
+from posetrack.training.recipes import LIGHT, RECIPES
+
+NARROW = HRNetConfig(width=4, modules=(1, 1, 1), blocks=1, stem=8, bottleneck=4, bottlenecks=1)
+COCO = RECIPES["coco_w32_256x192"]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        LIGHT,
+        replace(COCO, network=NARROW),
+        replace(RECIPES["mpii_w32_256x256"], network=replace(NARROW, exchange="final")),
+        replace(RECIPES["posetrack_w48"], network=replace(NARROW, all_branches=True)),
+        replace(RECIPES["ablation_w32_map_16"], network=replace(NARROW, heatmap_branch=2)),
+        replace(COCO, network=replace(R18, width=8, deconvolution=8)),
+    ],
+    ids=["light", "coco", "mpii, exchange", "posetrack, all branches", "lower map", "simple baseline"],
+)
+def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
+    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
+    network = models.create(name, len(recipe.skeleton)).eval()
+    path = tmp_path / "weights.safetensors"
+    trained(recipe, network, path, 1234, {"pck": 50.0})
+    loaded, settings = presets.pose_network(presets.find("light"), path)
+    assert settings.skeleton is SKELETONS[recipe.skeleton.name]
+    assert settings.input_size == (recipe.width, recipe.height)
+    assert (settings.sigma, settings.softmax) == (recipe.sigma, recipe.loss == "cross_entropy")
+    inputs = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected, found = network(inputs), loaded.eval()(inputs)
+    torch.testing.assert_close(found, expected, rtol=1e-2 if recipe.half_precision else 0, atol=1e-4)
+    facts = zoo.read_metadata(path)
+    assert (facts["recipe"], facts["pictures"]) == (recipe.name, "1234")
+    assert facts["validation"] == '{"pck": 50.0}'
+
+
+def test_names_of_shapes():
+    assert name_of(HRNetConfig(32)) == 'hrnet:{"width": 32}'
+    assert name_of(SMALL).startswith('hrnet:{"width": 16, "modules": [1, 2, 2]')
+    for shape in (replace(NARROW, exchange="across"), R18):
+        same = models.create(name_of(shape), 3)
+        assert [p.shape for p in same.parameters()] == [
+            p.shape for p in models.create(name_of(shape), 3, empty=True).parameters()
+        ]
+    for wrong in ('hrnet:{"width"', 'hrnet:{"breadth": 3}', "hrnet:3"):
+        with pytest.raises(PoseTrackError, match=r"describes no network.*give the fields of HRNetConfig"):
+            models.create(wrong)
+    with pytest.raises(PoseTrackError, match="there is no network 'mynet:3'"):
+        models.create("mynet:3")
+
+
+def test_weights_that_are_no_numbers_are_not_written(tmp_path):
+    network = models.create(name_of(NARROW), 17)
+    network.conv1.weight.data[0] = float("nan")
+    with pytest.raises(
+        PoseTrackError, match=r"weights cannot be written \(1 tensors are not finite, such as conv1"
+    ):
+        trained(replace(COCO, network=NARROW), network, tmp_path / "w.safetensors", 1, {})
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,101 @@
+"""The recipes against the settings of the paper and of the official files, and their schedules."""
+
+from dataclasses import replace
+
+import pytest
+
+from posetrack import models
+from posetrack.models.shapes import name_of
+from posetrack.skeletons import COCO17, MPII16, POSETRACK18
+from posetrack.training.recipes import LIGHT, RECIPES, Stage
+
+# network, height, width, sigma, rotation (deviation), scale, half body, batch, rate, milestones, epochs, init
+NONE = "nothing"
+PAPER = {
+    "coco_w32_256x192": ("hrnet_w32", 256, 192, 2, 45, 0.35, 0.3, 128, 1e-3, (170, 200), 210, "imagenet"),
+    "coco_w32_256x192_scratch": ("hrnet_w32", 256, 192, 2, 45, 0.35, 0.3, 128, 1e-3, (170, 200), 210, NONE),
+    "coco_w32_384x288": ("hrnet_w32", 384, 288, 3, 45, 0.35, 0.3, 128, 1e-3, (170, 200), 210, "imagenet"),
+    "coco_w48_256x192": ("hrnet_w48", 256, 192, 2, 45, 0.35, 0.3, 128, 1e-3, (170, 200), 210, "imagenet"),
+    "coco_w48_384x288": ("hrnet_w48", 384, 288, 3, 45, 0.35, 0.3, 96, 1e-3, (170, 200), 210, "imagenet"),
+    "coco_r50_256x192": ("sb_r50", 256, 192, 2, 40, 0.3, 0, 128, 1e-3, (90, 120), 140, "imagenet"),
+    "coco_r152_384x288": ("sb_r152", 384, 288, 3, 40, 0.3, 0, 128, 1e-3, (90, 120), 140, "imagenet"),
+    "mpii_w32_256x256": ("hrnet_w32", 256, 256, 2, 30, 0.25, 0, 128, 1e-3, (170, 200), 210, "imagenet"),
+    "mpii_r101_256x256": ("sb_r101", 256, 256, 2, 30, 0.25, 0, 128, 1e-3, (90, 120), 140, "imagenet"),
+    "posetrack_w48": ("hrnet_w48", 384, 288, 3, 45, 0.35, 0.3, 96, 1e-4, (10, 15), 20, "pose"),
+    "posetrack17_w48": ("hrnet_w48", 384, 288, 3, 45, 0.35, 0.3, 96, 1e-4, (10, 15), 20, "pose"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_settings_of_the_paper(name):
+    r = RECIPES[name]
+    found = (
+        r.network.replace("simple_baseline", "sb"), r.height, r.width, r.sigma,
+        r.geometry.rotation / 2, r.geometry.scale,
+        r.geometry.half_body_probability, r.batch, r.learning_rate, r.milestones, r.epochs, r.init,
+    )  # fmt: skip
+    assert found == PAPER[name]
+    assert (r.targets, r.loss, r.optimiser, r.weight_decay, r.geometry.shift) == (
+        "official",
+        "mse",
+        "adam",
+        0,
+        0,
+    )
+
+
+def test_imagenet_follows_the_code():
+    r = RECIPES["imagenet_w48_c"]
+    assert (r.network, r.width, r.optimiser, r.batch, r.learning_rate) == (
+        "hrnet_w48_c",
+        224,
+        "sgd",
+        128,
+        0.05,
+    )
+    assert (r.epochs, r.milestones, r.weight_decay) == (100, (30, 60, 90), 1e-4)
+
+
+def test_every_recipe_has_a_network_a_skeleton_and_its_own_name():
+    skeletons = {"coco": COCO17, "mpii": MPII16, "imagenet": POSETRACK18}
+    for name, recipe in RECIPES.items():
+        assert recipe.name == name
+        assert recipe.skeleton == skeletons.get(recipe.data, POSETRACK18)
+        network = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
+        assert sum(p.numel() for p in models.create(network, empty=True).parameters()) > 1e5
+
+
+def test_ablations_change_one_thing():
+    scratch = RECIPES["coco_w32_256x192_scratch"]
+    shapes = {
+        "ablation_exchange_final": 'hrnet:{"width": 32, "exchange": "final"}',
+        "ablation_exchange_across": 'hrnet:{"width": 32, "exchange": "across"}',
+        "ablation_exchange_all": 'hrnet:{"width": 32}',
+        "ablation_all_branches": 'hrnet:{"width": 32, "all_branches": true}',
+    }
+    for name, shape in shapes.items():
+        assert name_of(RECIPES[name].network) == shape
+        assert replace(RECIPES[name], name=scratch.name, network=scratch.network) == scratch
+    sizes = {(RECIPES[f"ablation_{n}_{s}"].sigma) for n in ("w32", "r50") for s in ("128x96", "384x288")}
+    assert sizes == {1, 3}  # as the code at the sizes that it has
+
+
+def test_learning_rates_fall_at_the_milestones():
+    recipe = RECIPES["posetrack_w48"]
+    rates = [recipe.rate(epoch, 10**6) for epoch in (0, 9.99, 10, 14.99, 15, 19.9)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5, 1e-6, 1e-6])
+
+
+def test_the_cosine_and_the_warm_up_of_light():
+    assert LIGHT.rate(0, 1000) == pytest.approx(2e-3 * 0.1)  # a tenth of the warm-up's 10 000 pictures
+    assert LIGHT.rate(LIGHT.epochs / 2, 10**6) == pytest.approx(1e-3)
+    assert LIGHT.rate(LIGHT.epochs, 10**6) == pytest.approx(0)
+    assert [LIGHT.stage(p) for p in (0, 0.69)] == [Stage(0.7, 96, 128, 1.0)] * 2
+    assert [LIGHT.stage(p) for p in (0.7, 1)] == [Stage(1.0, 128, 192, 1.5)] * 2
+
+
+def test_recipes_that_cannot_be():
+    with pytest.raises(ValueError, match="144x192 is not a multiple of 32"):
+        replace(LIGHT, width=144)
+    with pytest.raises(ValueError, match="cross_entropy needs targets that sum to 1"):
+        replace(LIGHT, targets="official")

@@ -1,0 +1,285 @@
+"""Trainings from start to weights: sharing between processes, kills, full disks, wrong requests."""
+
+import json
+import os
+import resource
+import runpy
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+import posetrack
+from posetrack import zoo
+from posetrack.datasets.people import PoseData
+from posetrack.datasets.pictures import Folder
+from posetrack.errors import PoseTrackError
+from posetrack.models.classifier import W18_SMALL_V1
+from posetrack.models.hrnet import HRNet
+from posetrack.skeletons import COCO17
+from posetrack.training.data import read_image_folder
+from posetrack.training.recipes import RECIPES
+from tests.posetrack.datasets.worlds import write_coco
+from tests.posetrack.training import runs
+from tests.posetrack.training.stick_people import stick_people, write_jpegs
+
+EMA = replace(runs.TINY, name="averaged", ema_decay=0.9)
+ROOT = Path(__file__).parents[3]
+
+
+def tensors(tree, prefix=""):
+    """Every tensor of a checkpoint by its path."""
+    if isinstance(tree, torch.Tensor):
+        return {prefix: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return {path: t for key, value in items for path, t in tensors(value, f"{prefix}/{key}").items()}
+
+
+def logged(folder, name):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line[name] for line in lines if name in line]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing disturbed: 4 steps of 4 pictures, 2.5 epochs of 6 people."""
+    folder = tmp_path_factory.mktemp("whole")
+    runs.call(runs.run, folder, EMA)
+    return folder
+
+
+def killed_in_the_second_epoch(folder):
+    """Kills itself after the checkpoint of step 2 and the work of step 3, in the midst of an epoch."""
+    from posetrack.training.module import Training
+
+    step = Training.training_step
+
+    def step_then_die(self, batch, index):
+        step(self, batch, index)
+        if self.step == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Training.training_step = step_then_die
+    runs.run(folder, EMA, save_steps=2)
+
+
+def test_killed_and_resumed_gives_bitwise_the_same(whole, tmp_path):
+    process = runs.start(killed_in_the_second_epoch, tmp_path)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert runs.checkpoint(tmp_path)["step"] == 2  # 8 pictures: epoch 1 is over, epoch 2 is not
+    runs.call(runs.run, tmp_path, EMA, 6, True)
+    expected, found = (tensors(runs.checkpoint(folder)) for folder in (whole, tmp_path))
+    assert expected.keys() == found.keys()
+    assert len(expected) > 300  # weights, their average, and the optimiser's moments
+    assert all(torch.equal(value, found[path]) for path, value in expected.items())
+    assert logged(whole, "loss") == logged(tmp_path, "loss")
+    assert (whole / "averaged.safetensors").read_bytes() == (tmp_path / "averaged.safetensors").read_bytes()
+
+
+# Momentum keeps rounding as small as it is; Adam divides a gradient of rounding alone by its own size.
+SGD = replace(runs.TINY, name="shared", optimiser="sgd", learning_rate=0.01, he_draw=True, epochs=2)
+
+
+def one_picture_with_other_labels():
+    """Four people who look the same but differ in labelled joints: parts of a batch weigh differently."""
+    data = stick_people(1)
+    (person,) = data.people
+    labels = [person.labelled & (np.arange(17) % (n + 1) == 0) for n in range(4)]
+    return replace(data, people=[replace(person, labelled=labelled) for labelled in labels])
+
+
+def two_ways(folder, options):
+    """Other pictures for every process, squared error; then the same picture, in parts, cross-entropy."""
+    runs.run(folder / "pictures", SGD, people=8)
+    entropy = replace(SGD, loss="cross_entropy", targets="unbiased", learning_rate=0.01, geometry=runs.STILL)
+    runs.run(folder / "labels", entropy, data=one_picture_with_other_labels(), **options)
+
+
+def test_two_processes_do_what_one_does(tmp_path):
+    runs.call(two_ways, tmp_path / "one", {})
+    runs.call(two_ways, tmp_path / "two", {"accumulate": 2}, ranks=2)
+    for part in ("pictures", "labels"):
+        one, two = (tmp_path / ranks / part for ranks in ("one", "two"))
+        assert logged(one, "loss") == pytest.approx(logged(two, "loss"), rel=1e-5)
+        assert logged(one, "loss")[-1] < logged(one, "loss")[0]
+        assert logged(one, "pck_sticks") == logged(two, "pck_sticks")
+        expected, found = (runs.checkpoint(folder)["network"] for folder in (one, two))
+        for name, value in expected.items():
+            difference = (found[name] - value).float().norm() / value.float().norm().clamp(min=1e-3)
+            assert difference < 1e-4, name
+
+
+def refused(folder, calls):
+    """What `train` says to each of several requests."""
+    from posetrack.training.run import train
+
+    messages = []
+    for recipe, data, more in calls:
+        with pytest.raises(PoseTrackError) as caught:
+            train(recipe, data, [], folder, **more)
+        messages.append(str(caught.value))
+    (folder / "messages.json").write_text(json.dumps(messages))
+
+
+def test_wrong_requests_are_refused_in_one_line(whole):
+    data = stick_people(6)
+    before = (whole / "last.pt").read_bytes()
+    wrong = [
+        (EMA, data, {}),
+        (replace(EMA, name="other", epochs=9), data, {"resume": True}),
+        (EMA, stick_people(7), {"resume": True}),
+        (replace(EMA, batch=3), data, {"resume": True}),
+        (EMA, stick_people(2, COCO17), {}),
+    ]
+    runs.call(refused, whole, wrong)
+    messages = json.loads((whole / "messages.json").read_text())
+    assert messages[0] == f"{whole} holds a run already: add --resume, or choose another --run folder"
+    assert messages[1].startswith(
+        f"{whole}/last.pt belongs to the recipe averaged, with name averaged instead of"
+    )
+    assert "epochs 2.5 instead of 9" in messages[1]
+    assert "examples 6 instead of 7" in messages[2]
+    assert "batch 4 instead of 3" in messages[3]
+    assert "joints of coco17" in messages[4]
+    assert all("\n" not in message for message in messages)
+    assert (whole / "last.pt").read_bytes() == before
+
+
+def with_little_room(folder):
+    """One step and its checkpoint; then no file may become as large as that any more."""
+    recipe = replace(EMA, epochs=2)  # 3 steps
+    runs.run(folder, recipe, stop_at=1, held_out=False)
+    size = (folder / "last.pt").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+    with pytest.raises(PoseTrackError, match=r"last\.pt: cannot be written .*make room.*--resume"):
+        runs.run(folder, recipe, resume=True, save_steps=1, held_out=False)
+
+
+def test_without_room_the_last_checkpoint_and_the_run_stay(tmp_path):
+    runs.call(with_little_room, tmp_path)
+    assert runs.checkpoint(tmp_path)["step"] == 1
+    assert not list(tmp_path.glob("*.tmp"))
+    assert len(logged(tmp_path, "loss")) == 3  # it went on to its end
+    assert (tmp_path / "averaged.safetensors").exists()  # smaller than a checkpoint
+
+
+def curves_and_lost_pictures(folder):
+    """Eight people by heart, of whose pictures one does not decode; in bfloat16, made by a worker process."""
+    data = stick_people(8, side=64)
+    write_jpegs(data, folder / "pictures")
+    (folder / "pictures/000003.jpg").write_bytes(b"no picture")
+    lazy = PoseData("sticks", data.skeleton, data.people, Folder(folder / "pictures", data.pictures))
+    recipe = replace(
+        runs.TINY, network=runs.NARROW, width=64, height=64, loss="cross_entropy", targets="unbiased",
+        he_draw=True, geometry=runs.STILL, epochs=70, batch=8, learning_rate=1e-2, milestones=None,
+        ema_decay=0.8,
+    )  # fmt: skip
+    options = {"precision": "bf16", "workers": 1, "validate_epochs": 70}
+    runs.run(folder, recipe, data=lazy, **options)
+
+
+def test_it_learns_by_heart_names_what_it_lost_and_draws(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = runs.call(curves_and_lost_pictures, tmp_path)
+    lost = [line for line in out.splitlines() if line.startswith("left out: ")]
+    assert len(lost) == 1  # though drawn in each of 70 epochs, and once more for validation
+    assert "000003.jpg: 10 bytes that do not decode" in lost[0]
+    assert logged(tmp_path, "pck_sticks")[-1] > 95
+    curves = EventAccumulator(str(tmp_path)).Reload()
+    assert {"loss", "learning_rate", "pck_sticks"} <= set(curves.Tags()["scalars"])
+    assert [event.step for event in curves.Scalars("loss")] == list(range(1, 71))
+    (picture,) = curves.Images("predictions/sticks")
+    assert (picture.width, picture.height) == (8 * 64, 64)
+
+
+def classifier(folder):
+    """Four classes of one colour each, with a network of the published shape."""
+    write_classes(folder / "data")
+    recipe = replace(
+        RECIPES["imagenet_w32_c"], network="hrnet_w18_small_v1_c", width=32, height=32, epochs=4, batch=8,
+        learning_rate=0.01, milestones=(),
+    )  # fmt: skip
+    data, held_out = (read_image_folder(folder / "data", split) for split in ("train", "val"))
+    from posetrack.training.module import Options
+    from posetrack.training.run import train
+
+    train(recipe, data, held_out, folder / "run", options=Options("cpu", log_steps=1))
+
+
+def write_classes(root):
+    for split, count in (("train", 8), ("val", 2)):
+        for label, colour in enumerate([(220, 40, 30), (30, 220, 40), (40, 30, 220), (230, 230, 230)]):
+            data = stick_people(count, side=64, seed=label)
+            tinted = {
+                n: (0.3 * p + 0.7 * np.array(colour)).astype(np.uint8) for n, p in data.pictures.items()
+            }
+            write_jpegs(replace(data, pictures=tinted), root / split / f"n0{label}")
+
+
+def test_a_classifier_learns_and_begins_a_pose_network(tmp_path):
+    runs.call(classifier, tmp_path)
+    losses = logged(tmp_path / "run", "loss")
+    assert losses[-1] < 0.5 * losses[0]
+    assert logged(tmp_path / "run", "top1")[-1] > 50  # guessing: 25
+    assert logged(tmp_path / "run", "top5")[-1] == 100
+    path = tmp_path / "run/imagenet_w32_c.safetensors"
+    assert zoo.read_metadata(path)["model"] == "hrnet_w18_small_v1_c"
+    network, state = HRNet(W18_SMALL_V1, 17), zoo.read_checkpoint(path)
+    assert zoo.init_from_imagenet(network, state) == ["final_layer.weight", "final_layer.bias"]
+    torch.testing.assert_close(network.conv1.weight, state["conv1.weight"])
+
+
+def command(arguments):
+    """scripts/train.py, with a recipe as small as the test needs; the data set is in the official form."""
+    RECIPES["tiny"] = replace(runs.TINY, data="coco", epochs=1)
+    sys.argv = ["train.py", *arguments]
+    runpy.run_path(str(ROOT / "scripts/train.py"), run_name="__main__")
+
+
+def write_stick_coco(root):
+    for split, count in (("train", 8), ("val", 2)):
+        data = stick_people(count, COCO17, side=64)
+        people = []
+        for i, person in enumerate(data.people, 1):
+            x1, y1, x2, y2 = person.box.tolist()
+            joints = np.column_stack([person.keypoints, 2 * person.labelled]).ravel().tolist()
+            people.append(
+                {"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "keypoints": joints,
+                 "bbox": [x1, y1, x2 - x1, y2 - y1], "area": 2000.0}
+            )  # fmt: skip
+        write_coco(root, people, list(data.pictures), split)
+        write_jpegs(data, root / f"{split}2017")
+    (root / "train2017/000007.jpg").unlink()
+
+
+def test_the_command_trains_and_the_tracker_takes_its_weights(tmp_path):
+    write_stick_coco(tmp_path / "coco")
+    request = f"--recipe tiny --data {tmp_path}/coco --run {tmp_path}/run --threads 1 --accelerator cpu"
+    out = runs.call(command, request.split())
+    assert "coco train: 1 left out" in out
+    assert "000007.jpg: missing" in out
+    assert logged(tmp_path / "run", "pck_coco_val")  # at the end of the epoch
+    weights = tmp_path / "run/tiny.safetensors"
+    assert f"weights: {weights}" in out
+    write_clip(tmp_path / "clip.mp4", stick_people(1, COCO17, side=128).pictures["000000.jpg"])
+    outcome = posetrack.track_video(tmp_path / "clip.mp4", tmp_path / "out", weights=weights)
+    lines = (tmp_path / "out/clip.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["skeleton"]["name"] == "coco17"
+    assert len(lines) == 1 + 3, outcome
+
+
+def write_clip(path, picture):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = len(picture)
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode())
