@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from posetrack.detectors.base import in_one_forward, suppress, tidy
 from posetrack.models.fuse import for_inference
+from posetrack.pose.calibration import Calibration
 from posetrack.types import Detections, Frame
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.download import bundled
@@ -63,6 +64,7 @@ class LightDetector:
             float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
         )
         self.long_side = int(facts.get("input_long_side", 416)) if long_side is None else long_side
+        self.calibration = Calibration.read(facts["calibration"]) if "calibration" in facts else None
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
@@ -85,10 +87,11 @@ class LightDetector:
         self, scores: NDArray[np.float32], boxes: NDArray[np.float32], size: tuple[int, int]
     ) -> Detections:
         """Cells (A,), (A, 4) to people: threshold, then NMS."""
-        good = np.flatnonzero(scores >= self.score_threshold)
+        honest = scores if self.calibration is None else self.calibration(scores)
+        good = np.flatnonzero(honest >= self.score_threshold)
         good = good[np.argsort(-scores[good], kind="stable")[:MOST]]
         kept = good[suppress(boxes[good], scores[good], OVERLAP)]
-        return tidy(boxes[kept], scores[kept], size)
+        return tidy(boxes[kept], honest[kept], size)
 
 
 def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:

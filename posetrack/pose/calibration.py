@@ -36,7 +36,8 @@ class Calibration:
         """Scores (any shape) in 0..1 to shares in 0..1; 0 stays 0."""
         score = np.minimum(scores.astype(np.float64), CEILING)
         right = np.exp(self.shift) * score**self.slope
-        return (right / (right + (1 - score) ** self.slope)).astype(np.float32)
+        share = right / (right + (1 - score) ** self.slope)
+        return np.asarray(share, np.float32)
 
     def text(self) -> str:
         """For the metadata of a weights file, key "calibration"."""

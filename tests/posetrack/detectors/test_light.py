@@ -8,8 +8,10 @@ import torch
 
 from posetrack.detectors.light import STRIDES, LightDetector, LightNetwork, cell_centres, input_size
 from posetrack.errors import PoseTrackError
+from posetrack.pose.calibration import Calibration
 from posetrack.training.export import half_precision, write
 from posetrack.types import Frame
+from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,15 @@ def test_files_that_are_no_light_detector_are_refused(tmp_path: Path) -> None:
     write(half_precision(torch.nn.Conv2d(3, 8, 3)), other, {})
     with pytest.raises(PoseTrackError, match=r"other\.safetensors"):
         LightDetector(other)
+
+
+def test_calibration_of_the_weights_file_changes_scores_but_not_boxes(weights: Path, tmp_path: Path) -> None:
+    honest, path = Calibration(2.0, 0.3), tmp_path / "honest.safetensors"
+    facts = read_metadata(weights) | {"calibration": honest.text()}
+    write(read_checkpoint(weights), path, facts)
+    raw = LightDetector(weights, score_threshold=0.0)([frame(1)])[0]
+    found = LightDetector(path, score_threshold=0.0)([frame(1)])[0]
+    np.testing.assert_array_equal(found.boxes, raw.boxes)
+    np.testing.assert_array_equal(found.scores, honest(raw.scores))
+    limit = float(np.median(found.scores))  # the threshold is one on honest scores
+    assert len(LightDetector(path, score_threshold=limit)([frame(1)])[0]) == (found.scores >= limit).sum()
