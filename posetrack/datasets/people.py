@@ -157,3 +157,26 @@ def pose_type(person: Person, skeleton: Skeleton) -> str | None:
     x, y = top - bottom
     angle = abs(float(np.degrees(np.arctan2(x, -y))))  # 0: shoulders straight above the hips
     return next(name for name, limit in POSE_TYPES.items() if angle <= limit)
+
+
+SIDEWAYS = 0.04  # of the height of a person's box: a left and right that differ less show the side
+
+
+def view(person: Person, skeleton: Skeleton) -> str | None:
+    """From where an upright person is seen: 'front', 'behind' or 'side', by shoulders and hips; else None."""
+    if pose_type(person, skeleton) != "upright":
+        return None
+    pairs = [
+        (skeleton.index(f"left_{part}"), skeleton.index(f"right_{part}")) for part in ("shoulder", "hip")
+    ]
+    widths = [
+        person.keypoints[left, 0] - person.keypoints[right, 0]
+        for left, right in pairs
+        if person.labelled[left] and person.labelled[right]
+    ]
+    if not widths:
+        return None
+    width = float(np.mean(widths)) / max(float(person.box[3] - person.box[1]), 1.0)
+    if abs(width) < SIDEWAYS:
+        return "side"
+    return "front" if width > 0 else "behind"

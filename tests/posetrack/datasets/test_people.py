@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from posetrack.datasets.lspet import BYSTANDER_WEIGHT, UPRIGHT_WEIGHT, read_lspet
+from posetrack.datasets.lspet import BEHIND_WEIGHT, BYSTANDER_WEIGHT, UPRIGHT_WEIGHT, read_lspet
 from posetrack.datasets.people import (
     Person,
     near_duplicates_of,
     pose_type,
     read_people,
     read_tar_images,
+    view,
 )
 from posetrack.errors import InputError
 from posetrack.skeletons import COCO17, POSETRACK18
@@ -135,15 +136,16 @@ def test_near_duplicates_of_held_out_pictures_only(tmp_path):
 
 def test_the_pack_leaves_out_what_repeats_held_out_pictures(tmp_path):
     lying = {"left_shoulder": (5, 5), "left_hip": (15, 5)}
+    from_behind = STANDING | {"right_shoulder": (7, 5), "right_hip": (7, 15)}
     write_labels(
         tmp_path / "lspet_train.json",
-        [annotation(1, STANDING), annotation(2, lying), annotation(3, STANDING)],
-        ["1.png", "2.png", "3.png"],
+        [annotation(1, STANDING), annotation(2, lying), annotation(3, STANDING), annotation(4, from_behind)],
+        ["1.png", "2.png", "3.png", "5.png"],
     )
     write_labels(tmp_path / "other_people_train.json", [annotation(1, {"nose": (1, 1)})], ["2.png"])
     write_labels(tmp_path / "lspet_val.json", [annotation(1, STANDING, pseudo=["left_hip"])], ["4.png"])
     write_labels(tmp_path / "other_people_val.json", [annotation(1, {"nose": (1, 1)})], ["4.png"])
-    write_tar(tmp_path / "train-00.tar", {f"{i}.png": png(i) for i in (1, 2)})
+    write_tar(tmp_path / "train-00.tar", {f"{i}.png": png(i) for i in (1, 2, 5)})
     write_tar(tmp_path / "val.tar", {"4.png": png(4)})
     (tmp_path / "near_duplicates.json").write_text(json.dumps([{"a": "3.png", "b": "4.png"}]))
 
@@ -152,9 +154,40 @@ def test_the_pack_leaves_out_what_repeats_held_out_pictures(tmp_path):
     assert [(p.image, p.weight) for p in pack.people] == [
         ("1.png", UPRIGHT_WEIGHT),
         ("2.png", 1.0),
+        ("5.png", UPRIGHT_WEIGHT * BEHIND_WEIGHT),
         ("2.png", BYSTANDER_WEIGHT),
     ]
-    assert [p.pseudo.any() for p in pack.people] == [False, False, True]
-    assert set(pack.images) == {"1.png", "2.png"}
+    assert [p.pseudo.any() for p in pack.people] == [False, False, False, True]
+    assert set(pack.images) == {"1.png", "2.png", "5.png"}
     assert pack.athletes.human_only
     assert not pack.bystanders.human_only
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ({"left_shoulder": (60, 20), "right_shoulder": (40, 20), "left_hip": (55, 60)}, "front"),
+        ({"left_shoulder": (40, 20), "right_shoulder": (60, 20), "left_hip": (45, 60)}, "behind"),
+        # 3 pixels are under a twenty-fifth of the box's height of 100
+        ({"left_shoulder": (53, 20), "right_shoulder": (50, 20), "left_hip": (51, 60)}, "side"),
+        # shoulders +10, hips -30: turned at the waist, but more behind than front
+        (
+            {
+                "left_shoulder": (55, 20),
+                "right_shoulder": (45, 20),
+                "left_hip": (35, 60),
+                "right_hip": (65, 60),
+            },
+            "behind",
+        ),
+        ({"left_shoulder": (50, 20), "left_hip": (50, 60)}, None),  # no pair
+        ({"left_shoulder": (60, 60), "right_shoulder": (40, 60), "left_hip": (55, 20)}, None),  # upside down
+    ],
+    ids=["front", "behind", "side", "turned at the waist", "no pair", "not upright"],
+)
+def test_view(points, expected):
+    keypoints, labelled = np.zeros((K, 2), np.float32), np.zeros(K, bool)
+    for name, point in points.items():
+        keypoints[POSETRACK18.index(name)], labelled[POSETRACK18.index(name)] = point, True
+    box = np.array([0, 0, 50, 100], np.float32)
+    assert view(Person("a.jpg", box, keypoints, labelled, np.zeros(K, bool)), POSETRACK18) == expected
