@@ -1,11 +1,11 @@
 """Does what HRNet adds pay off? Its paper's ablations on a narrow network, under one small, equal budget.
 
-    python scripts/study_ablations.py --data ../shared/data/lspet --out docs/ --pictures 6400 --seeds 1 2 3
+    python scripts/study_ablations.py --data ../shared/data/lspet --out docs/ --pictures 19200 --seeds 1 2 3
 
 Every variant is trained from scratch on the same pictures in the same order, once per seed, and examined on
 held-out people. Results go, a line per run, to --results; a study that was stopped goes on where it was.
-Then the tables are printed and the figures written to --out. About 90 s a run and one core of an EPYC 9004;
-docs/ablations.md tells what came out.
+Then the tables are printed and the figures written to --out. A run of 19200 pictures takes 110 to 300 s of one
+core of an EPYC with AVX512_BF16; docs/ablations.md tells what came out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the lspet folder of the data pack")
     parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
     parser.add_argument("--results", type=Path, default=Path("ablations.jsonl"), help="a line for every run")
-    parser.add_argument("--pictures", type=int, default=6400, help="that each network is trained on")
+    parser.add_argument("--pictures", type=int, default=19200, help="that each network is trained on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument(
         "--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS), metavar="NAME"
