@@ -1,0 +1,156 @@
+"""Schedules as the recipes hold them; scores in print, and the commands, of the rows that need data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from paper.markdown import table
+from paper.printed import BY_SIZE, CLASSIFIERS, COCO_VAL, FIGURE_6, Score
+from posetrack.training.recipes import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What paper and official code say of a family of recipes; None where they do not say it."""
+
+    family: str
+    recipes: tuple[str, ...]
+    schedule: str
+    views: str | None
+    source: str
+
+
+HRNET_VIEWS = "turned 45°, scaled 35 %, half body 0.3, mirrored 0.5"
+SCHEDULES = (
+    Schedule(
+        "HRNet, COCO",
+        ("coco_w32_256x192", "coco_w48_256x192", "coco_w32_384x288", "coco_w48_384x288"),
+        "adam 0.001, a tenth from 170 and 200, 210 epochs",
+        HRNET_VIEWS,
+        "paper and code",
+    ),
+    Schedule(
+        "SimpleBaseline, COCO",
+        ("coco_r50_256x192", "coco_r101_256x192", "coco_r152_256x192", "coco_r152_384x288"),
+        "adam 0.001, a tenth from 90 and 120, 140 epochs",
+        "turned 40°, scaled 30 %, half body 0, mirrored 0.5",
+        "its paper and code",
+    ),
+    Schedule(
+        "HRNet, MPII",
+        ("mpii_w32_256x256", "mpii_w48_256x256"),
+        "adam 0.001, a tenth from 170 and 200, 210 epochs",
+        "turned 30°, scaled 25 %, half body 0, mirrored 0.5",
+        "code; the paper augments as on COCO",
+    ),
+    Schedule(
+        "HRNet, PoseTrack",
+        ("posetrack17_w48", "posetrack_w48", "posetrack_w32"),
+        "adam 0.0001, a tenth from 10 and 15, 20 epochs",
+        HRNET_VIEWS,
+        "paper",
+    ),
+)
+
+
+def schedule(recipe: Recipe) -> str:
+    falls = " and ".join(map(str, recipe.milestones)) if recipe.milestones else "no epoch"
+    rate = f"{recipe.optimiser} {recipe.learning_rate:g}"
+    return f"{rate}, a tenth from {falls}, {recipe.epochs:g} epochs"
+
+
+def views(recipe: Recipe) -> str:
+    g = recipe.geometry
+    share = f"half body {g.half_body_probability:g}, mirrored {g.mirror_probability:g}"
+    return f"turned {g.rotation / 2:g}°, scaled {100 * g.scale:g} %, {share}"
+
+
+def schedules() -> str:
+    def rows() -> Iterator[tuple[object, ...]]:
+        for printed in SCHEDULES:
+            wanted = f"{printed.schedule}; {printed.views}"
+            ours = {name: f"{schedule(RECIPES[name])}; {views(RECIPES[name])}" for name in printed.recipes}
+            others = [f"`{name}`: {text}" for name, text in ours.items() if text != wanted]
+            names = ", ".join(f"`{name}`" for name in printed.recipes)
+            yield printed.family, wanted, printed.source, names, "; ".join(others) or "same"
+
+    return table("family | in print | source | recipes | here", rows())
+
+
+def settings() -> str:
+    """All recipes, a line each."""
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for r in RECIPES.values():
+            start = {"nothing": "scratch", "imagenet": "ImageNet", "pose": "pose weights"}[r.init]
+            target = "classes" if r.data == "imagenet" else f"{r.targets}, sigma {r.sigma:g}, {r.loss}"
+            yield f"`{r.name}`", r.data, f"{r.height}x{r.width}", start, f"{r.batch}", f"{r.epochs:g}", target
+
+    return table("recipe | data | input | from | batch: | epochs: | targets and loss", rows())
+
+
+def figure_6() -> list[Score]:
+    rows = []
+    table_1 = {row.recipe: row.scores.split()[0] for row in COCO_VAL}
+    for height, width in BY_SIZE:
+        for net, name in (("r50", "SimpleBaseline R50"), ("w32", "HRNet-W32")):
+            size = f"{height}x{width}"
+            recipe = f"coco_{net}_{size}" if f"coco_{net}_{size}" in RECIPES else f"ablation_{net}_{size}"
+            score = table_1.get(recipe, "drawn only")
+            if net == "w32" and (height, width) in FIGURE_6:
+                score += f", {FIGURE_6[height, width]} over R50"
+            rows.append(Score(recipe, f"{name}, {size}", score))
+    return rows
+
+
+def imagenet() -> list[Score]:
+    errors = {net: CLASSIFIERS[f"hrnet_{net}_c"][2:] for net in ("w32", "w48")}
+    return [
+        Score(f"imagenet_{net}_c", f"HRNet-{net.upper()}-C", f"top-1 {first} %, top-5 {fifth} %")
+        for net, (first, fifth) in errors.items()
+    ]
+
+
+def scores(rows: Iterable[Score], missing: str) -> str:
+    cells = (
+        (row.row, f"`{row.recipe}`" if row.recipe else row.note, row.scores, f"not run: needs {missing}")
+        for row in rows
+    )
+    return table("row | recipe | paper | ours", cells)
+
+
+def commands(rows: Iterable[Score]) -> str:
+    """To train and to measure each recipe, once; loops over those that differ by their name only."""
+    loops: dict[str, list[str]] = {}
+    recipes = dict.fromkeys(row.recipe for row in rows if row.recipe)
+    for command in (train, evaluate):
+        for name in recipes:
+            loops.setdefault(command(RECIPES[name]), []).append(name)
+    text = "\n".join(
+        line.replace("$r", names[0]) if len(names) == 1 else f"for r in {' '.join(names)}; do\n  {line}\ndone"
+        for line, names in loops.items()
+    )
+    return f"```\n{text}\n```"
+
+
+def train(recipe: Recipe) -> str:
+    line = f"python scripts/train.py --recipe $r --data {recipe.data} --run runs/$r"
+    return f"{line} --init {_init(recipe)}" if recipe.init != "nothing" else line
+
+
+def evaluate(recipe: Recipe) -> str:
+    line = f"python scripts/evaluate.py --data {recipe.data} --root {recipe.data}"
+    detected = recipe.data == "coco" or recipe.data.startswith("posetrack")
+    return f"{line} --weights runs/$r/$r.safetensors{' --boxes detections.json' * detected}"
+
+
+def _init(recipe: Recipe) -> str:
+    """Weights to begin with: a name of the zoo, torchvision's file, or what another recipe gave."""
+    if isinstance(recipe.network, str) and recipe.network.startswith("simple_baseline_r"):
+        return f"resnet{recipe.network.removeprefix('simple_baseline_r')}.pth"
+    width = "w48" if "w48" in recipe.name else "w32"
+    if recipe.init == "imagenet":
+        return f"hrnet_{width}_c_imagenet"
+    start = f"coco_{width}_{recipe.height}x{recipe.width}"
+    return f"runs/{start}/{start}.safetensors"

@@ -1,0 +1,69 @@
+"""docs/paper.md says what the code says, and its commands are ones that the scripts take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+
+import evaluate
+import pytest
+import train
+from paper.costs import difference
+from paper_tables import PATH, document
+
+from posetrack.training.recipes import RECIPES
+from posetrack.zoo.catalog import CATALOG
+
+
+def test_the_document_is_what_the_code_says() -> None:
+    assert PATH.read_text() == document(), "run python scripts/paper_tables.py"
+
+
+@pytest.mark.parametrize(
+    ("ours", "printed", "text"),
+    [
+        (28.536113, "28.5", "same"),
+        (15.692, "15.7", "same"),
+        (7.12, "7.10", "+0.02 (+0.3%)"),
+        (35.47, "35.6", "-0.13 (-0.4%)"),
+        (9.4999, "9", "same"),
+    ],
+)
+def test_difference_to_the_printed_digits(ours: float, printed: str, text: str) -> None:
+    assert difference(ours, printed) == text
+
+
+def commands() -> list[list[str]]:
+    """The words of every command of the document, its loops carried out by bash."""
+    blocks = re.findall(r"```\n(.*?)```", PATH.read_text(), re.DOTALL)
+    shell = 'python() { printf "%s\\n" "$*"; }\n' + "\n".join(blocks)
+    said = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=True)
+    return [shlex.split(line) for line in said.stdout.splitlines()]
+
+
+def test_every_recipe_of_the_paper_has_a_command_to_train_and_one_to_measure() -> None:
+    trained = {words[words.index("--recipe") + 1] for words in commands() if words[0] == "scripts/train.py"}
+    measured = {
+        words[words.index("--weights") + 1] for words in commands() if words[0] == "scripts/evaluate.py"
+    }
+    same = {"ablation_w32_384x288"}  # another name of coco_w32_384x288
+    assert trained | same == set(RECIPES) - {"light"}
+    assert measured == {f"runs/{name}/{name}.safetensors" for name in trained}
+
+
+def test_the_scripts_take_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    for script, *words in commands():
+        if script == "scripts/evaluate.py":
+            assert evaluate.parse(words).data == evaluate.parse(words).root.name
+            continue
+        monkeypatch.setattr("sys.argv", [script, *words])
+        given = train._arguments()
+        recipe = RECIPES[given.recipe]
+        assert (given.init is None) == (recipe.init == "nothing")
+        if recipe.init == "imagenet":
+            network = str(recipe.network).removeprefix("simple_baseline_r")
+            assert given.init in CATALOG or given.init == f"resnet{network}.pth"
+        elif recipe.init == "pose":
+            start = RECIPES[given.init.split("/")[1]]
+            assert (start.network, start.height, start.width) == (recipe.network, recipe.height, recipe.width)
