@@ -149,6 +149,7 @@ def submit(
     preset: PresetName = "paper",
     device: Device = "auto",
     boxes: Annotated[Path | None, "detections to use instead of the detector, keyed by image id"] = None,
+    weights: Annotated[Path | None, "a checkpoint to use instead of the preset's pose weights"] = None,
     batch_size: Annotated[int, "frames that are detected and posed together; the result is the same"] = 1,
     zip: Annotated[bool, "check the files and put them into OUT.zip"] = False,
     check: Annotated[Path | None, "only check this folder of prediction files"] = None,
@@ -173,7 +174,7 @@ def submit(
         raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
     make_folder(out)
     chosen = find(preset)
-    system = build(chosen, device, boxes)
+    system = build(chosen, device, boxes, weights)
     result = submit_all(
         annotations, images, out, system, chosen, boxes=boxes, batch_size=batch_size, overwrite=overwrite
     )

@@ -175,6 +175,9 @@ def weights_of(preset: str) -> list[str]:
     return [*needed, chosen.flow] if _flow_has_weights(chosen) else needed
 
 
+USAGE = {"model", "skeleton", "input_width", "input_height", "sigma"}  # what a file must say of its network
+
+
 def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module, PoseSettings]:
     """The pose network with its weights, and how it is to be used.
 
@@ -192,6 +195,11 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
     state = zoo.read_checkpoint(path)
     facts = zoo.read_metadata(path) if path.suffix == ".safetensors" else {}
     usage = facts if "model" in facts else _usage(preset.pose)
+    if absent := sorted(USAGE - usage.keys()):
+        raise PoseTrackError(f"{path}: its metadata lack {', '.join(absent)}: export these weights again")
+    width, height = int(usage["input_width"]), int(usage["input_height"])
+    if width % 32 or height % 32:
+        raise PoseTrackError(f"{path} is for inputs of {width}x{height}: both must be multiples of 32")
     skeleton = SKELETONS[usage["skeleton"]]
     network = models.create(usage["model"], len(skeleton), empty=True)
     zoo.load_into(network, state, source=str(path))
@@ -199,7 +207,7 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
     unlabelled = ("left_ear", "right_ear") if skeleton.name == "posetrack18" else ()
     return network, PoseSettings(
         skeleton,
-        (int(usage["input_width"]), int(usage["input_height"])),
+        (width, height),
         sigma=float(usage["sigma"]),
         softmax=usage.get("heatmap") == "softmax",
         unlabelled=unlabelled,

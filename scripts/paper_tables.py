@@ -130,8 +130,8 @@ On the validation set, from the official README:
 
 ### Table 5: PoseTrack
 
-`scripts/evaluate.py` gives mAP on the validation set; MOTA takes `posetrack submit`
-(which has no `--weights` yet: it tracks with a preset's own) and `posetrack eval`.
+`scripts/evaluate.py` gives mAP on the validation set; MOTA takes
+`posetrack submit --weights` and `posetrack eval`.
 
 {_scores(printed.POSETRACK, "PoseTrack")}
 

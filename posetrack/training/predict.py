@@ -35,8 +35,6 @@ Decoder = Literal["quarter", "dark"]
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
 
-_USAGE = {"model", "skeleton", "input_width", "input_height", "sigma"}  # what a file must say of its network
-
 
 @dataclass(frozen=True, eq=False)
 class Seen:
@@ -87,8 +85,6 @@ def _usage(weights: Path | None, model: str | None) -> Mapping[str, str]:
         if model is None:
             raise PoseTrackError(_unsaid(weights))
         return {"decoding": catalog.find(model).decoding}
-    if absent := sorted(_USAGE - facts.keys()):
-        raise PoseTrackError(f"{weights}: its metadata lack {', '.join(absent)}: export these weights again")
     if model is not None and catalog.find(model).network != facts["model"]:
         raise PoseTrackError(
             f"--model {model}: {weights} says that it is of {facts['model']}; leave --model out"

@@ -103,6 +103,21 @@ def test_own_weights_say_how_they_are_used(tmp_path: Path) -> None:
     assert all((p == 0).all() for p in network.parameters())
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sigma": None, "skeleton": None}, "mine.safetensors: its metadata lack sigma, skeleton"),
+        ({"input_width": "100"}, "inputs of 100x128: both must be multiples of 32"),
+    ],
+)
+def test_own_weights_that_do_not_say_enough(tmp_path: Path, change: dict[str, str | None], said: str) -> None:
+    facts = {"model": "hrnet_light", "skeleton": "posetrack18", "input_width": "96", "input_height": "128"}
+    facts |= {"sigma": "1.0"} | change
+    path = checkpoint(tmp_path / "mine.safetensors", **{k: v for k, v in facts.items() if v is not None})
+    with pytest.raises(PoseTrackError, match=said):
+        pose_network(PAPER, path)
+
+
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "w32.pth"
     with torch.device("meta"):

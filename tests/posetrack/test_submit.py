@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from posetrack import zoo
 from posetrack.cli import main
 from posetrack.results.formats import category
 from posetrack.video import open_video
@@ -88,7 +89,9 @@ def test_boxes_keyed_by_image_id(dataset: Path, tmp_path: Path, capsys: pytest.C
     box = {"image_id": 10**10 + 10**4 + 1, "bbox": [30, 200, 200, 400], "score": 0.9, "category_id": 1}
     (tmp_path / "boxes.json").write_text(json.dumps([box]))
     out = tmp_path / "pred"
-    assert main(words(dataset, out, "--boxes", str(tmp_path / "boxes.json"))) == 0
+    own = tmp_path / "mine.safetensors"
+    own.write_bytes(zoo.bundled("light_pose").read_bytes())
+    assert main(words(dataset, out, "--boxes", str(tmp_path / "boxes.json"), "--weights", str(own))) == 0
     assert (
         f"{SEQUENCES[1]}: {tmp_path}/boxes.json has no box for any of its images" in capsys.readouterr().err
     )
