@@ -1,4 +1,4 @@
-"""Tables about a light pose network on held-out people: by joint, by pose, and what its scores are worth."""
+"""Tables about a light pose network on held-out people: by joint, by pose, and from which score on."""
 
 from __future__ import annotations
 
@@ -45,20 +45,6 @@ def by_size(
     for low, high in pairwise(limits):
         chosen = (sides >= low) & (sides < high)
         table[low, high] = (int(chosen.sum()), errors[chosen].pck())
-    return table
-
-
-def reliability(
-    scores: NDArray[np.floating], errors: Errors, limits: Sequence[float]
-) -> dict[tuple[float, float], tuple[float, float]]:
-    """Share of joints whose score lies between successive limits, and how many of these are hits; percent."""
-    counted = np.isfinite(errors.distances)
-    score, hit = scores[counted], errors.distances[counted] <= HIT
-    table = {}
-    for low, high in pairwise(limits):
-        chosen = (score >= low) & (score < high)
-        share = 100 * float(chosen.mean())
-        table[low, high] = (share, 100 * float(hit[chosen].mean()) if chosen.any() else float("nan"))
     return table
 
 

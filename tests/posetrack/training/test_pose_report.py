@@ -51,13 +51,11 @@ def test_by_pose_and_by_size():
     }
 
 
-def test_reliability_and_thresholds():
+def test_thresholds():
     scores = np.zeros((2, K))
     scores[:, POSETRACK18.index("nose")] = (0.9, 0.4)  # hit, miss
     scores[:, POSETRACK18.index("left_wrist")] = (0.3, 0.99)  # hit, without label
     scores[:, POSETRACK18.index("right_wrist")] = (0.2, 0.6)  # miss, hit
-    table = pose_report.reliability(scores, SOME, (0.0, 0.5, 1.0))
-    assert table == {(0.0, 0.5): (60.0, pytest.approx(100 / 3)), (0.5, 1.0): (40.0, 100.0)}
     chosen = pose_report.thresholds(scores, SOME, (0.0, 0.3, 0.5))
     assert chosen == {0.0: (60.0, 60.0), 0.3: (75.0, 60.0), 0.5: (100.0, 40.0)}
 

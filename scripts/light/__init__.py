@@ -1,0 +1,1 @@
+"""What the bundled light networks are worth: the parts of scripts/report_light.py."""

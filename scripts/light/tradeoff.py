@@ -1,0 +1,126 @@
+"""Accuracy against time: the pose network's input and flip test, the detector's input."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from light.markdown import table
+from light.parts import SETS, Parts, some
+from posetrack.detectors.light import LightDetector
+from posetrack.training.detector_validation import validate
+from posetrack.types import Detections, Frame
+
+INPUTS = ((96, 128), (128, 160), (128, 192), (160, 224), (192, 256))
+SIDES = (256, 320, 416, 512)
+ROUNDS = 5
+NOTE: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
+PEOPLE = 4
+SURE = 0.5
+
+
+def tradeoff(parts: Parts, detector_score: float, picture: Path) -> str:
+    """Markdown; draws the curves."""
+    pose, boxes = _pose(parts), _detector(parts, detector_score)
+    _draw(pose, boxes, parts, picture)
+    sets = [f"{SETS[h.name]} ({len(some(h, parts.every).people)})" for h in parts.held_out]
+    first = table(
+        ["pose input", "flip", "time", *sets], [[*row[:2], f"{row[2]:.2f}", *row[3:]] for row in pose]
+    )
+    head = ["detector input", "time", "AP50", f"found at {detector_score}", "false boxes per picture"]
+    rows = [[r[0], f"{r[1]:.2f}", r[2], r[3], f"{r[4]:.2f}"] for r in boxes]
+    return f"{first}\n\n{table(head, rows)}"
+
+
+def _pose(parts: Parts) -> list[tuple[str, str, float, float, float]]:
+    frame, people = _busy_frame()
+    choices = [(size, flip) for size in INPUTS for flip in (False, True)]
+    systems = [parts.estimator(input_size=size, flip_test=flip) for size, flip in choices]
+    times = _interleaved([lambda s=s: s.one(frame, people) for s in systems])  # type: ignore[misc]
+    shipped = times[choices.index((parts.size, False))] if parts.size in INPUTS else times[0]
+    rows = []
+    for (size, flip), seconds in zip(choices, times, strict=True):
+        pck = [parts.predict(some(h, parts.every), size, flip).errors.pck() for h in parts.held_out]
+        rows.append((f"{size[0]} x {size[1]}", "yes" if flip else "no", seconds / shipped, *pck))
+    return rows
+
+
+def _detector(parts: Parts, least: float) -> list[tuple[int, float, float, float, float]]:
+    frame, _ = _busy_frame()
+    photos = parts.photos(parts.every)
+    detectors = [parts.detector(side) for side in SIDES]
+    times = _interleaved([lambda d=d: d([frame]) for d in detectors])  # type: ignore[misc]
+    shipped = times[SIDES.index(416)]
+    rows = []
+    for detector, seconds in zip(detectors, times, strict=True):
+        sure = [photo.scores >= SURE for photo in photos]
+        found = validate(
+            (_seen(detector, photo.image), photo.boxes[s], photo.boxes[~s])
+            for photo, s in zip(photos, sure, strict=True)
+        )
+        recall, false = found.at(least)
+        rows.append((detector.long_side, seconds / shipped, 100 * found.ap50, 100 * recall, false))
+    return rows
+
+
+def _seen(detector: LightDetector, image: np.ndarray) -> Detections:
+    return detector([Frame(image, 0, 0.0)])[0]
+
+
+def _busy_frame() -> tuple[Frame, Detections]:
+    """A 720p picture and four boxes in it; what it shows does not change the time."""
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    boxes = [[100 + 280 * k, 150, 240 + 280 * k, 600] for k in range(PEOPLE)]
+    return Frame(image, 0, 0.0), Detections(boxes, [0.9] * PEOPLE)
+
+
+def _interleaved(calls: list[Callable[[], object]]) -> list[float]:
+    """Seconds of CPU time of each, the median of rounds in which all take turns; the first round warms up."""
+    times = np.zeros((ROUNDS + 1, len(calls)))
+    for row in times:
+        for k, call in enumerate(calls):
+            start = time.process_time()
+            call()
+            row[k] = time.process_time() - start
+    return np.median(times[1:], axis=0).tolist()
+
+
+def _draw(
+    pose: list[tuple[str, str, float, float, float]],
+    boxes: list[tuple[int, float, float, float, float]],
+    parts: Parts,
+    path: Path,
+) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    for column, name, colour in ((3, "athletes", "tab:red"), (4, "bystanders", "tab:blue")):
+        for flip, style in (("no", "o-"), ("yes", "s--")):
+            rows = [row for row in pose if row[1] == flip]
+            label = name + (", flip test" if flip == "yes" else "")
+            left.plot([r[2] for r in rows], [r[column] for r in rows], style, color=colour, label=label)  # type: ignore[misc]
+    for row in pose:
+        if row[1] == "no":
+            left.annotate(row[0].replace(" ", ""), (row[2], row[4]), fontsize=7, xytext=(0, 6), **NOTE)
+    shipped = f"{parts.size[0]} x {parts.size[1]}"
+    left.set(xlabel=f"CPU time, {shipped} without flip = 1", ylabel="PCK@0.2", title="pose network by input")
+    for axis in (left, right):
+        axis.margins(0.12)
+    left.legend(fontsize=7)
+    right.plot([r[1] for r in boxes], [r[2] for r in boxes], "o-", label="AP50")
+    right.plot([r[1] for r in boxes], [r[3] for r in boxes], "s-", label="found, %")
+    for row in boxes:
+        note = f"{row[0]}: {row[4]:.2f} false"
+        right.annotate(note, (row[1], row[2]), fontsize=7, xytext=(0, 6), **NOTE)
+    right.set(xlabel="CPU time, 416 = 1", title="detector by longer side of its input")
+    right.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
