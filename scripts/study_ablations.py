@@ -4,8 +4,8 @@
 
 Every variant is trained from scratch on the same pictures in the same order, once per seed, and examined on
 held-out people. Results go, a line per run, to --results; a study that was stopped goes on where it was.
-Then the tables are printed and the figures written to --out. A run of 19200 pictures takes 110 to 300 s of one
-core of an EPYC with AVX512_BF16; docs/ablations.md tells what came out.
+Then the tables are printed and the figures written to --out. A run of 19200 pictures takes 110 to 300 s of
+one core of an EPYC with AVX512_BF16; docs/ablations.md tells what came out.
 """
 
 from __future__ import annotations
