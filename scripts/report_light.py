@@ -117,10 +117,16 @@ class Report:
             demo = [ROOT / "posetrack/demo/demo.mp4"] if self.given.demo else []
             check = [Sight(read_clip(path), detector, estimator, LEAST) for path in demo]
             path = self.given.pictures / "light_thresholds.png"
-            self.show("thresholds", lambda: thresholds(sights, check, path))
+            self.show("thresholds", lambda: f"{self._maps()}\n\n{thresholds(sights, check, path)}")
         if "failures" in self.given.only:
             sheet = self.given.pictures / "light_failures.jpg"
-            self.show("failures", lambda: failures(sights, PRESET, sheet))
+            self.show("failures", lambda: f"{self._maps()}\n\n{failures(sights, PRESET, sheet)}")
+
+    def _maps(self) -> str:
+        names = (("joints", self.for_joints), ("boxes", self.for_boxes))
+        return "Scores of " + ", of ".join(
+            f"{name} {f'calibrated by `{m.text()}`' if m else 'as they are'}" for name, m in names
+        )
 
 
 def carried(weights: Path) -> Calibration | None:

@@ -17,7 +17,7 @@ from posetrack.draw import overlay
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Tracks
 
-PANEL = (560, 315)  # pixels of each picture
+PANEL = (480, 270)  # pixels of each picture
 APART = 30  # frames between two that are shown
 NEAR = 0.5  # head heights from a joint's true place
 EARS = [POSETRACK18.index(name) for name in ("left_ear", "right_ear")]
@@ -68,7 +68,7 @@ def failures(sights: Sequence[Sight], settings: Settings, path: Path, per_clip: 
         rows.append([drawn(sight.clip, t, answer[t], found[t], settings.joint_score) for t in chosen])
         listed += [[sight.clip.name, t, found[t].missed, found[t].invented, found[t].joints] for t in chosen]
     sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows])
-    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    cv2.imwrite(str(path), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
     return table(["clip", "frame", "people missed", "invented", "visible joints wrong"], listed)
 
 

@@ -19,7 +19,7 @@ VALUES: dict[str, tuple[float, ...]] = {  # in the order of how much they matter
     "tracker.propagate_score": (0.3, 0.4, 0.5, 0.6, 0.7, 1.1),  # 1.1: nobody is carried
     "tracker.joint_score": (0.05, 0.1, 0.2, 0.3),
 }
-WORTH = 0.3  # MOTA that a change must gain on average to be made
+WORTH = 0.3  # MOTA that is not worth a further change
 COLUMNS = ("mota", "box_mota", "map", "idf1", "switches", "found", "false", "identities")
 PRESET = Settings(LIGHT.detector_score, LIGHT.joint_score, LIGHT.tracker)
 
@@ -49,7 +49,7 @@ def value_of(settings: Settings, name: str) -> float:
 
 
 def descend(evaluate: Callable[[Settings], list[Score]], start: Settings) -> tuple[Settings, list[Trial]]:
-    """Through all settings once, each to its best value if that is worth it; later ones build on it."""
+    """Through all settings once: the value nearest to the present one that is about as good as the best."""
     settings, trials = start, []
     for name, values in VALUES.items():
         now = value_of(settings, name)
@@ -57,10 +57,9 @@ def descend(evaluate: Callable[[Settings], list[Score]], start: Settings) -> tup
             Trial(name, value, tuple(evaluate(changed(settings, name, value))))
             for value in sorted({*values, now})
         ]
-        best = max(row, key=lambda trial: trial.mean("mota"))
-        before = next(trial for trial in row if trial.value == now)
-        if best.mean("mota") >= before.mean("mota") + WORTH:
-            settings = changed(settings, name, best.value)
+        best = max(trial.mean("mota") for trial in row)
+        good = [trial.value for trial in row if trial.mean("mota") >= best - WORTH]
+        settings = changed(settings, name, min(good, key=lambda value: abs(value - now)))
         trials += row
     return settings, trials
 

@@ -115,11 +115,13 @@ def test_worst_frames_lie_apart():
 GOOD = Score(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def test_descent_takes_what_is_worth_it_and_builds_on_it():
+def test_descent_goes_no_further_than_it_must_and_builds_on_what_it_took():
     def evaluate(settings):
         gain = 5 - 10 * abs(settings.detector_score - 0.6)  # best at 0.6
         gain += 0.2 * (settings.tracker.birth_score == 0.5)  # better, but by too little
-        gain += settings.joint_score if settings.detector_score == 0.6 else 0  # visible only after the first
+        gain += (
+            4 * settings.joint_score if settings.detector_score == 0.6 else 0
+        )  # visible only after the first
         return [replace(GOOD, mota=gain), replace(GOOD, mota=gain + 1)]
 
     start = replace(thresholds.PRESET, detector_score=0.4, joint_score=0.3)
