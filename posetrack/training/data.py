@@ -164,18 +164,20 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
 
 def loader(examples: Examples, shares: Shares, workers: int, pin: bool = False) -> DataLoader[Example]:
     """Batches of examples in the order of `shares`, made ahead by worker processes; 0 makes them here."""
+    if workers:
+        cv2.setNumThreads(1)  # OpenCV's threads do not live on in forked workers, which would wait for them
     return DataLoader(
         examples,
         batch_sampler=shares,
         num_workers=workers,
         pin_memory=pin,
-        worker_init_fn=_single_thread,
+        worker_init_fn=_single_thread,  # where workers are not forked
         prefetch_factor=4 if workers else None,
     )
 
 
 def _single_thread(worker: int) -> None:
-    cv2.setNumThreads(1)  # else every worker would start as many threads as there are cores
+    cv2.setNumThreads(1)
 
 
 def split(batch: Example, parts: int) -> list[dict[str, Tensor]]:

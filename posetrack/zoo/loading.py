@@ -82,11 +82,11 @@ def init_from_imagenet(
         MismatchError: the trunk of the file is not the trunk of the network.
     """
     own = {key: tensor for key, tensor in model.state_dict().items() if key.partition(".")[0] in TRUNK}
-    missing = [key for key in own if key not in state]
+    missing = [key for key in own if key not in state and not key.endswith(_COUNTER)]
     misshapen = [key for key in own if key in state and state[key].shape != own[key].shape]
     if missing or misshapen:
         raise MismatchError(source, own, state, missing, [], misshapen)
-    _fill(model, own, {key: state[key] for key in own})
+    _fill(model, own, {key: state[key] for key in own if key in state})
     return [key for key in model.state_dict() if key not in own]
 
 

@@ -101,7 +101,8 @@ def test_inputs_grow_when_the_recipe_says_so():
 
 
 def test_joints_outside_count_only_where_a_target_can_reach_in():
-    person = replace(DATA.people[0], box=np.array([0, 0, 10, 10], np.float32))  # most joints lie outside
+    x1, y1, x2, y2 = DATA.people[0].box
+    person = replace(DATA.people[0], box=np.array([x1, y1, x2, y1 + (y2 - y1) / 3], np.float32))  # no legs
     data = replace(DATA, people=[person])
     still = replace(TINY, geometry=replace(TINY.geometry, rotation_probability=0, half_body_probability=0))
     squared, entropy = (
