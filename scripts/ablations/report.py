@@ -115,10 +115,10 @@ def draw_sizes(runs: Runs, path: Path) -> None:
             swept = {size: name for size, name in input_sizes(family).items() if name in runs}
             x = [size[1] for size in swept]
             _points(axes[row, 1], x, [runs[n] for n in swept.values()], DARK[row], family)
+            axes[row, 1].set_xticks(x, [f"{w}x{h}" for w, h in swept])
         axes[row, 0].set_ylabel(f"{QUARTER[row]}, PCK@0.2, %")
-        axes[row, 1].set_xticks([64, 96, 128], ["32x64", "64x96", "96x128"])
-    axes[0, 0].set_title("heatmap resolution (Figure 5), quarter shift")
-    axes[0, 1].set_title("input size (Figure 6), DARK")
+    axes[0, 0].set_title("heatmap resolution (Figure 5)")
+    axes[0, 1].set_title("input size (Figure 6)")
     axes[1, 0].set_xlabel("of the input's side")
     axes[1, 1].set_xlabel("width x height, pixels")
     axes[0, 1].legend(frameon=False)
