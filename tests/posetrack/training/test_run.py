@@ -15,15 +15,17 @@ import pytest
 import torch
 
 import posetrack
-from posetrack import zoo
+from posetrack import models, zoo
 from posetrack.datasets.people import PoseData
 from posetrack.datasets.pictures import Folder, read_picture
 from posetrack.errors import PoseTrackError
 from posetrack.models.classifier import W18_SMALL_V1, HRNetClassifier
 from posetrack.models.hrnet import HRNet
+from posetrack.models.shapes import name_of
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import COCO17
 from posetrack.training.data import middle_part, read_image_folder
+from posetrack.training.light_pose import initialise
 from posetrack.training.recipes import RECIPES
 from tests.posetrack.datasets.worlds import write_coco
 from tests.posetrack.training import runs
@@ -106,6 +108,10 @@ def two_ways(folder, options):
 
 
 def test_two_processes_do_what_one_does(tmp_path):
+    torch.manual_seed(SGD.seed)
+    network = models.create(name_of(SGD.network), 17)
+    initialise(network)
+    begun = network.state_dict()
     runs.call(two_ways, tmp_path / "one", {})
     runs.call(two_ways, tmp_path / "two", {"accumulate": 2}, ranks=2)
     for part in ("pictures", "labels"):
@@ -115,8 +121,10 @@ def test_two_processes_do_what_one_does(tmp_path):
         assert logged(one, "pck_sticks") == logged(two, "pck_sticks")
         expected, found = (runs.checkpoint(folder)["network"] for folder in (one, two))
         for name, value in expected.items():
-            difference = (found[name] - value).float().norm() / value.float().norm().clamp(min=1e-3)
-            assert difference < 1e-4, name
+            if part == "labels" and name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+                continue  # batch-norm counts every part of a batch
+            change = (value - begun[name]).float().norm().clamp(min=1e-5)
+            assert (found[name] - value).float().norm() / change < 1e-2, name
 
 
 def refused(folder, calls):
