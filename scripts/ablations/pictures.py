@@ -17,7 +17,7 @@ from posetrack.skeletons import POSETRACK18
 from posetrack.training.pck import joint_errors
 from posetrack.training.sampling import Sampler, Sampling
 
-# Less than one pass over the people: nothing can be learned by heart, so more augmentation would only slow.
+# A pass or two over the people: little can be learned by heart, so more augmentation would only slow.
 GEOMETRY = Geometry(rotation=20.0, scale=0.15, shift=0.05, half_body_probability=0.0)
 APPEARANCE = Appearance(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
