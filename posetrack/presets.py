@@ -189,6 +189,7 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
         PoseTrackError: the file is missing, broken, or of another network.
     """
     from posetrack import models, zoo
+    from posetrack.pose.calibration import Calibration
     from posetrack.pose.estimator import PoseSettings
 
     path = weights or (zoo.bundled("light_pose") if preset.pose == "light" else zoo.weights(preset.pose))
@@ -214,6 +215,7 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
         decoder=preset.decoder,
         flip_test=preset.flip_test,
         half=True,
+        calibration=Calibration.read(usage["calibration"]) if "calibration" in usage else None,
     )
 
 

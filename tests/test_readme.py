@@ -25,6 +25,18 @@ def test_commands_parse(line: str) -> None:
     assert command in COMMANDS.values()
 
 
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("python ")])
+def test_scripts_know_their_options(line: str) -> None:
+    script, *words = shlex.split(line)[1:]
+    text = (ROOT / script).read_text()
+    for word in words:
+        assert not word.startswith("--") or f'"{word}"' in text, word
+    if "--recipe" in words:
+        from posetrack.training.recipes import RECIPES
+
+        assert words[words.index("--recipe") + 1] in RECIPES
+
+
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = [line.split()[1] for line in SHELL if line.startswith("make ")]
@@ -44,5 +56,5 @@ def test_python_runs(
 
 
 def test_files_that_it_names_are_there() -> None:
-    for name in re.findall(r"`([\w/]+\.(?:py|md))`|\]\(([\w/]+\.jpg)\)", README):
+    for name in re.findall(r"`([\w/]+\.(?:py|md))`|\]\(([\w/]+\.(?:jpg|png|md))\)", README):
         assert (ROOT / (name[0] or name[1])).is_file(), name
