@@ -1,7 +1,7 @@
 """A training from a recipe and data to a file of weights that `posetrack track --weights` takes.
 
     weights = train(RECIPES["coco_w32_256x192"], read_coco(root, "train"), [held_out], Path("runs/w32"),
-                    init="hrnet_w32_imagenet", options=Options(precision="bf16", workers=12))
+                    init="hrnet_w32_c_imagenet", options=Options(precision="bf16", workers=12))
 
 `scripts/train.py` is the command. Under torchrun, every process calls `train` alike.
 """
