@@ -1,7 +1,7 @@
 """Train a recipe of the paper on its data set, from start or checkpoint to weights for `posetrack track`.
 
     python scripts/train.py --recipe coco_w32_256x192 --data /data/coco --run runs/w32 \
-        --init hrnet_w32_imagenet --precision bf16 --workers 12
+        --init hrnet_w32_c_imagenet --precision bf16 --workers 12
     torchrun --nproc-per-node 8 scripts/train.py --recipe posetrack_w48 --data /data/posetrack18 \
         --run runs/w48 --init runs/coco_w48/coco_w48_384x288.safetensors --precision bf16 --workers 12
     posetrack track clip.mp4 --out out --weights runs/w48/posetrack_w48.safetensors
@@ -12,6 +12,7 @@ The same command with --resume goes on after a stop of any kind. Curves: tensorb
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--recipe", required=True, choices=RECIPES, metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--data", type=Path, required=True, help="root of the recipe's data set")
     parser.add_argument("--run", type=Path, required=True, help="folder of checkpoint, curves and weights")
-    parser.add_argument("--init", help="weights to begin with: a file, or a name such as hrnet_w32_imagenet")
+    parser.add_argument("--init", help="weights to begin with: a file, or a name of the zoo")
     parser.add_argument("--scratch", action="store_true", help="begin without weights where it asks for some")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --run")
     recipe = parser.add_argument_group("another recipe than the paper's")
@@ -122,9 +123,14 @@ _READERS = {
 }
 
 
+def _is_first() -> bool:
+    """Of several processes one speaks."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
 def _name_lost(*sets: PoseData | ImageData) -> None:
     for data in sets:
-        if data.lost:
+        if data.lost and _is_first():
             print(f"{data.name}: {len(data.lost)} left out")
             print(
                 "".join(f"  {line}\n" for line in data.lost[:5]), end="" if len(data.lost) <= 5 else "  …\n"
@@ -162,7 +168,8 @@ def _train(
         given.log_steps,
     )
     path = train(recipe, data, held_out, given.run, given.init, given.resume, options)
-    print(f"weights: {path}")
+    if _is_first():
+        print(f"weights: {path}")
 
 
 if __name__ == "__main__":

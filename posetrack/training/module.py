@@ -132,6 +132,7 @@ class Training(pl.LightningModule):
         if self.is_first:
             self._record = record.Record(self.folder, self.step)
         self._saved = self._logged = time.monotonic()
+        self._saved_step = self.step
         self._began = self._saved - self.seconds
 
     # A step ----------------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ class Training(pl.LightningModule):
         """Write the checkpoint, by the first process. Without room for it, the run and the last one go on."""
         if not self.is_first:
             return
-        self._saved = time.monotonic()
+        self._saved, self._saved_step = time.monotonic(), self.step
         path = self.folder / record.CHECKPOINT
         try:
             record.save(self.state(), path)
@@ -243,6 +244,7 @@ class Training(pl.LightningModule):
         }
 
     def on_fit_end(self) -> None:
-        self.save()
+        if self._saved_step != self.step or self.unsaved:
+            self.save()
         if self._record is not None:
             self._record.close()

@@ -182,7 +182,7 @@ def test_without_room_the_last_checkpoint_and_the_run_stay(tmp_path):
 
 
 def curves_and_lost_pictures(folder):
-    """Eight people by heart, of whose pictures one does not decode; in bfloat16, made by a worker process."""
+    """Eight people by heart, of whose pictures one does not decode; in bfloat16."""
     data = stick_people(8, side=64)
     write_jpegs(data, folder / "pictures")
     (folder / "pictures/000003.jpg").write_bytes(b"no picture")
@@ -192,7 +192,7 @@ def curves_and_lost_pictures(folder):
         he_draw=True, geometry=runs.STILL, epochs=70, batch=8, learning_rate=1e-2, milestones=None,
         ema_decay=0.8,
     )  # fmt: skip
-    options = {"precision": "bf16", "workers": 1, "validate_epochs": 70}
+    options = {"precision": "bf16", "validate_epochs": 70}
     runs.run(folder, recipe, data=lazy, **options)
 
 
