@@ -42,7 +42,7 @@ class Preset:
 
 # From docs/association.md; threshold, duplicate_oks and birth_score then moved a little with the bundled
 # weights: on the demo clip, whose truth is exact, and by the number of identities in three real clips.
-# detector_score and joint_score follow from MOTA on rendered clips (scripts/report_light.py, MODEL_CARD.md).
+# Scores of detector, joint and birth follow from MOTA on rendered clips (MODEL_CARD.md).
 # Scores are calibrated: a box or joint of 0.5 is right in half of the cases on held-out photos.
 LIGHT = Preset(
     name="light",
@@ -63,7 +63,7 @@ LIGHT = Preset(
         memory_seconds=1.5,
         every_pose=False,
         duplicate_oks=0.6,
-        birth_score=0.35,
+        birth_score=0.5,
     ),
 )
 
