@@ -124,7 +124,8 @@ def test_descent_goes_no_further_than_it_must_and_builds_on_what_it_took():
         )  # visible only after the first
         return [replace(GOOD, mota=gain), replace(GOOD, mota=gain + 1)]
 
-    start = replace(thresholds.PRESET, detector_score=0.4, joint_score=0.3)
+    tracker = replace(thresholds.PRESET.tracker, birth_score=0.35)
+    start = replace(thresholds.PRESET, detector_score=0.4, joint_score=0.3, tracker=tracker)
     chosen, trials = thresholds.descend(evaluate, start)
     assert chosen == replace(start, detector_score=0.6, joint_score=0.6)
     first = [t for t in trials if t.setting == "detector_score"]
