@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=Recipe.batch)
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--init", type=Path, help="exported weights to begin with")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=Recipe.workers, help="processes that make scenes")
@@ -64,7 +65,7 @@ def main() -> None:
         seed=given.seed,
         device=given.device,
     )
-    checkpoint = train(recipe, scenes, given.runs, log=lambda line: print(line, flush=True))
+    checkpoint = train(recipe, scenes, given.runs, log=lambda line: print(line, flush=True), init=given.init)
     if given.export is not None:
         export(checkpoint, given.export, given.score_threshold)
 

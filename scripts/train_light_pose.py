@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=Recipe().sampling.batch)
+    parser.add_argument("--learning-rate", type=float, help="the peak; else it follows from the batch")
+    parser.add_argument("--seed", type=int, default=Recipe().sampling.seed, help="of the pictures' changes")
     parser.add_argument("--threads", type=int, default=1, help="of the network on a CPU")
     parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
     parser.add_argument("--data-threads", type=int, default=1, help="threads that crop and augment")
@@ -50,8 +52,9 @@ def main() -> None:
     recipe = Recipe()
     recipe = replace(
         recipe,
-        sampling=replace(recipe.sampling, batch=given.batch),
-        learning_rate=recipe.learning_rate * (given.batch / recipe.sampling.batch) ** 0.5,
+        sampling=replace(recipe.sampling, batch=given.batch, seed=given.seed),
+        learning_rate=given.learning_rate
+        or recipe.learning_rate * (given.batch / recipe.sampling.batch) ** 0.5,
     )
     run = LightPoseTraining(
         recipe,

@@ -1,6 +1,6 @@
 """Training of the bundled light detector from scratch: about 90 minutes on one CPU core, minutes on a GPU.
 
-Batches of `Scenes`, the loss of posetrack/training/assignment.py, AdamW, a cosine over the budget, an average
+Batches of `Scenes`, the loss of posetrack/training/assignment.py, Muon, a cosine over the budget, an average
 of the weights. `scripts/train_light_detector.py` is the command.
 
     >>> train(Recipe(minutes=80), scenes, folder)
@@ -29,8 +29,12 @@ from posetrack.errors import PoseTrackError
 from posetrack.training.assignment import Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
 from posetrack.training.export import half_precision, write
+from posetrack.training.muon import Muon
+from posetrack.zoo.checkpoint import read_checkpoint
+from posetrack.zoo.loading import load_into
 
-SHAPES = ((416, 224), (416, 256), (256, 416), (320, 320))  # width, height of the scenes, one shape per batch
+# Width and height of the scenes, one shape per batch: those of videos, wide and upright, at two sizes.
+SHAPES = ((416, 256), (512, 288), (256, 416), (384, 384))
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Recipe:
     minutes: float | None = None  # budget of wall-clock time; or
     pictures: int | None = None  # budget of scenes
     batch: int = 16  # scenes
-    rate: float = 2e-3  # highest learning rate
+    rate: float = 0.012  # highest learning rate
     warmup: int = 300  # steps
-    decay: float = 0.02  # AdamW
+    decay: float = 0.01  # of convolutions' weights, times the rate
     average: float = 0.9985  # of the weights, per step
     seed: int = 1
     device: str = "cpu"
@@ -50,9 +54,17 @@ class Recipe:
 
 
 def train(
-    recipe: Recipe, scenes: Scenes, folder: Path, log: Callable[[str], None] = print, save_every: float = 120
+    recipe: Recipe,
+    scenes: Scenes,
+    folder: Path,
+    log: Callable[[str], None] = print,
+    save_every: float = 120,
+    init: Path | None = None,
 ) -> Path:
     """Train until the budget is used up; a killed run goes on from its checkpoint in `folder`.
+
+    Args:
+        init: exported weights to begin a new run with, such as those of an earlier stretch of training.
 
     Returns:
         The path of the last checkpoint: a dictionary with "average" (what to ship), "pictures" and more.
@@ -66,6 +78,8 @@ def train(
     if path.exists():
         run.load(torch.load(path, map_location=recipe.device, weights_only=True))
         log(f"resumed at {run.pictures} pictures")
+    elif init is not None:
+        run.start_from(init)
     saved, totals = time.monotonic(), np.zeros(3)
     for images, wanted in Batches(scenes, recipe, run.step).load():
         totals += run.learn(images, wanted)
@@ -141,13 +155,9 @@ class Run:
         self.network = LightNetwork().to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         initialise(self.network)
         self.average = WeightAverage(self.network, recipe.average)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}],
-            lr=recipe.rate,
-        )
+        self.optimiser = Muon(self.network, ("stem", "score", "sides"), weight_decay=recipe.decay)
         self.step, self.spent, self.seen = 0, 0.0, time.monotonic()
+        self.blind_steps = 1500  # over which the predictions get their say in the assignment
 
     @property
     def pictures(self) -> int:
@@ -182,7 +192,12 @@ class Run:
             logits, predicted = self.network(images.float() / 255)
         height, width = images.shape[2:]
         loss, parts = detection_loss(
-            logits, predicted, wanted.to(device), height, width, ripeness=min(1.0, self.step / 1500)
+            logits,
+            predicted,
+            wanted.to(device),
+            height,
+            width,
+            ripeness=min(1.0, (self.step + 1) / self.blind_steps),
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -200,6 +215,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "blind_steps": self.blind_steps,
             "spent": self.spent,
             "pictures": self.pictures,
             "recipe": asdict(self.recipe),
@@ -210,6 +226,14 @@ class Run:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.spent, self.seen = state["step"], state["spent"], time.monotonic()
+        self.blind_steps = state["blind_steps"]
+
+    def start_from(self, path: Path) -> None:
+        """Begin with exported weights. They know where people are: their predictions count at once."""
+        weights = read_checkpoint(path)
+        load_into(self.network, weights, str(path))
+        load_into(self.average.network, weights, str(path))
+        self.blind_steps = 1
 
 
 def initialise(network: LightNetwork) -> None:

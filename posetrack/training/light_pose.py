@@ -28,6 +28,7 @@ from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.export import half_precision, write
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.muon import Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.validate import validate
 from posetrack.zoo.loading import load_into
@@ -54,9 +55,9 @@ class Stage:
 @dataclass(frozen=True)
 class Recipe:
     network: HRNetConfig = LIGHT
-    stages: tuple[Stage, ...] = (Stage(0.7, 96, 128, 1.0), Stage(1.0, 128, 192, 1.5))
-    sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=32))
-    learning_rate: float = 2e-3  # the peak, after the warm-up
+    stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 128, 192, 1.5))
+    sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=64))
+    learning_rate: float = 0.012  # the peak, after the warm-up
     warm_up: int = 10_000  # pictures
     weight_decay: float = 0.01
     largest_gradient: float = 2.0  # norm
@@ -93,8 +94,7 @@ class LightPoseTraining:
         initialise(network)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, recipe.ema_decay)
-        groups = _decay_groups(self.network, recipe.weight_decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=0.0, fused=True)
+        self.optimiser = Muon(self.network, ("conv1", "final_layer"), weight_decay=recipe.weight_decay)
         self.pictures = 0
         self.stage = recipe.stages[0]  # the one that was trained last
         self.seconds = 0.0  # of training, over all resumptions
@@ -253,12 +253,3 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(module.weight, std=0.01)
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay for convolutions only, not for biases and batch-norm."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]

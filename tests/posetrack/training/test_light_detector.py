@@ -27,7 +27,7 @@ def scenes(monkeypatch: pytest.MonkeyPatch) -> Scenes:
 
 
 def test_the_loss_falls(scenes: Scenes) -> None:
-    run = Run(Recipe(pictures=400, batch=4, warmup=3))
+    run = Run(Recipe(pictures=400, batch=4, rate=0.03, warmup=3))
     images, wanted = next(iter(Batches(scenes, run.recipe, 0)))
     losses = [run.learn(images, wanted) for _ in range(15)]
     assert np.mean([score for score, _, _ in losses[-3:]]) < 0.6 * losses[0][0]
@@ -45,6 +45,19 @@ def test_a_killed_run_goes_on_and_its_export_detects(scenes: Scenes, tmp_path: P
     export(path, tmp_path / "light.safetensors", score_threshold=0.35, long_side=96)
     detector = LightDetector(tmp_path / "light.safetensors")
     assert (detector.score_threshold, detector.long_side) == (0.35, 96)
+
+
+def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) -> None:
+    checkpoint = train(Recipe(pictures=8, batch=4), scenes, tmp_path / "first")
+    export(checkpoint, tmp_path / "light.safetensors", score_threshold=0.5)
+    run = Run(Recipe(pictures=8, batch=4))
+    run.start_from(tmp_path / "light.safetensors")
+    state = torch.load(checkpoint, weights_only=True)["average"]["network"]
+    for copy in (run.network.state_dict(), run.average.network.state_dict()):
+        for name, value in state.items():
+            if not name.endswith("num_batches_tracked"):
+                assert torch.equal(copy[name], value.half().float()), name
+    assert run.blind_steps == 1  # the predictions have their say from the first step
 
 
 def test_workers_make_every_batch_once_and_in_order(scenes: Scenes) -> None:

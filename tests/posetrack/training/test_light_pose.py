@@ -100,7 +100,7 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
         network=LEARNER,
         stages=(Stage(1.0, 64, 64, 1.0),),
         sampling=still,
-        learning_rate=5e-3,
+        learning_rate=0.05,
         warm_up=8,
         ema_decay=0.9,
     )
@@ -129,10 +129,10 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
 
 def test_the_schedule():
     recipe = Recipe(warm_up=1000, learning_rate=2.0)
-    assert recipe.rate(0.0, 0) == pytest.approx(2.0 * 32 / 1000)
+    assert recipe.rate(0.0, 0) == pytest.approx(2.0 * 64 / 1000)
     assert recipe.rate(0.5, 5000) == pytest.approx(1.0)  # half way down the cosine
     assert recipe.rate(1.0, 9000) == pytest.approx(0.0)
-    assert [recipe.stage(p).width for p in (0.0, 0.69, 0.7, 1.0)] == [96, 96, 128, 128]
+    assert [recipe.stage(p).width for p in (0.0, 0.59, 0.6, 1.0)] == [96, 96, 128, 128]
 
 
 def test_an_input_that_hrnet_cannot_halve_five_times():
