@@ -28,8 +28,9 @@ class WeightAverage:
         averages, values = self.network.state_dict(), network.state_dict()
         floats = [name for name, value in values.items() if value.is_floating_point()]
         torch._foreach_lerp_([averages[n] for n in floats], [values[n] for n in floats], 1 - decay)
-        for name in values.keys() - set(floats):
-            averages[name].copy_(values[name])
+        counters = [name for name, value in values.items() if not value.is_floating_point()]
+        if counters:
+            torch._foreach_copy_([averages[n] for n in counters], [values[n] for n in counters])
 
     def state_dict(self) -> dict[str, object]:
         return {"steps": self.steps, "network": self.network.state_dict()}
