@@ -2,7 +2,7 @@
 
     python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --minutes 100
     python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --pictures 2000000 \
-        --device cuda --batch 256 --data-threads 12
+        --device cuda --batch 256 --data-processes 14
 
 A run that was stopped, even by SIGKILL, goes on with --resume. A new stretch of training begins with
 --init posetrack/zoo/bundled/light_pose.safetensors.
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Recipe().sampling.seed, help="of the pictures' changes")
     parser.add_argument("--threads", type=int, default=1, help="of the network on a CPU")
     parser.add_argument("--validate-minutes", type=float, default=10.0, help="between validations")
-    parser.add_argument("--data-threads", type=int, default=1, help="threads that crop and augment")
+    parser.add_argument("--data-processes", type=int, default=1, help="that crop and augment; 0: none beside")
     parser.add_argument("--export", type=Path, default=BUNDLED, help="where the weights go at the end")
     parser.add_argument("--export-only", action="store_true", help="export the checkpoint, do not train")
     given = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> None:
         (data.athletes, data.bystanders),
         given.run,
         given.device,
-        given.data_threads,
+        given.data_processes,
     )
     if given.init is not None:
         run.start_from(given.init)

@@ -84,10 +84,10 @@ class LightPoseTraining:
         held_out: Sequence[HeldOut],
         folder: Path,
         device: str = "cpu",
-        data_threads: int = 1,
+        data_processes: int = 0,
     ) -> None:
         self.recipe, self.folder, self.held_out = recipe, folder, held_out
-        self.device, self.data_threads = torch.device(device), data_threads
+        self.device, self.data_processes = torch.device(device), data_processes
         self.sampler = Sampler(recipe.sampling, people, images)
         torch.manual_seed(recipe.sampling.seed)
         network = HRNet(recipe.network, len(recipe.sampling.skeleton))
@@ -156,7 +156,8 @@ class LightPoseTraining:
             raise PoseTrackError("the budget of a training is either minutes or pictures: give one of them")
         start, saved, validated = time.perf_counter() - self.seconds, self.seconds, self.seconds
         self.stage = self.recipe.stage(self._progress(minutes, pictures))
-        prefetch = Prefetch(self.sampler, self.pictures, self.stage.size, self.data_threads)
+        on_gpu = self.device.type == "cuda"
+        prefetch = Prefetch(self.sampler, self.pictures, self.data_processes, pinned=on_gpu)
         losses: list[Tensor] = []
         try:
             while (progress := self._progress(minutes, pictures)) < 1 and self.pictures != stop_at:
@@ -188,15 +189,12 @@ class LightPoseTraining:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(progress, self.pictures)
         self.network.train()
-        crops, points, weights = (
-            torch.from_numpy(array).to(self.device, non_blocking=True)
-            for array in (batch.crops, batch.points, batch.weights)
-        )
+        batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits: Tensor = self.network(normalise(crops))  # (B, K, h, w)
+            logits: Tensor = self.network(normalise(batch.crops))  # (B, K, h, w)
         h, w = logits.shape[2:]
-        targets = gaussian_targets(points / 4, (w, h), self.stage.sigma)
-        loss = spatial_cross_entropy(logits, targets, weights)
+        targets = gaussian_targets(batch.points / 4, (w, h), self.stage.sigma)
+        loss = spatial_cross_entropy(logits, targets, batch.weights)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)

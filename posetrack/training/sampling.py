@@ -6,13 +6,16 @@ A killed run can therefore go on as if it had never stopped, and no worker needs
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from queue import Empty, Queue
-from threading import Event, Thread
+from typing import Any
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from posetrack.datasets.augment import (
     Appearance,
@@ -38,11 +41,17 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    first: int  # number of its first picture in the run
-    size: Size
-    crops: NDArray[np.uint8]  # (B, H, W, 3) RGB
-    points: NDArray[np.float32]  # (B, K, 2) input pixels
-    weights: NDArray[np.float32]  # (B, K); 0 where a joint has no label or lies outside
+    crops: Tensor  # (B, H, W, 3) uint8 RGB
+    points: Tensor  # (B, K, 2) input pixels
+    weights: Tensor  # (B, K); 0 where a joint has no label or lies outside
+
+    def pin_memory(self) -> Batch:
+        """In memory from which a GPU copies while the CPU goes on; DataLoader calls this by name."""
+        return Batch(self.crops.pin_memory(), self.points.pin_memory(), self.weights.pin_memory())
+
+    def to(self, device: torch.device) -> Batch:
+        parts = (part.to(device, non_blocking=True) for part in (self.crops, self.points, self.weights))
+        return Batch(*parts)
 
 
 class Sampler:
@@ -67,50 +76,56 @@ class Sampler:
     def batch(self, first: int, size: Size) -> Batch:
         """Pictures first, first + 1, ..."""
         parts = [self.picture(first + i, size) for i in range(self.sampling.batch)]
-        crops, points, weights = (np.stack(column) for column in zip(*parts, strict=True))
-        return Batch(first, size, crops, points, weights)
+        return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True)))
 
 
 class Prefetch:
-    """Batches in order, made ahead by threads (OpenCV lets Python's lock go while it works)."""
+    """Batches in order, made ahead by forked processes that share the photos; with none, made when asked for.
 
-    def __init__(self, sampler: Sampler, first: int, size: Size, threads: int = 1, ahead: int = 3) -> None:
-        self.sampler, self.size = sampler, size
-        self._stopped = Event()
-        self._queues: list[Queue[Batch | Exception]] = [Queue(ahead) for _ in range(threads)]
-        self._turn = itertools.cycle(self._queues)
-        step = sampler.sampling.batch
-        self._threads = [
-            Thread(target=self._fill, args=(queue, first + t * step, threads * step), daemon=True)
-            for t, queue in enumerate(self._queues)
-        ]
-        for thread in self._threads:
-            thread.start()
+    Not by threads: they would wait for one another, as much of the making is Python's.
+    """
+
+    def __init__(self, sampler: Sampler, first: int, processes: int = 0, pinned: bool = False) -> None:
+        """`first` is the number of the next picture; `pinned`: for a GPU."""
+        self.sampler, self.first, self.processes, self.pinned = sampler, first, processes, pinned
+        self.size: Size | None = None
+        self._batches: Iterator[Batch] = iter(())
 
     def next(self, size: Size) -> Batch:
-        """The next batch; one that was made ahead at another size is made again."""
-        self.size = size
-        batch = next(self._turn).get()
-        if isinstance(batch, Exception):
-            raise batch
-        return batch if batch.size == size else self.sampler.batch(batch.first, size)
+        """The next batch. At a new size the processes begin anew: what they made ahead is of the old one."""
+        if size != self.size:
+            self.stop()
+            self.size, self._batches = size, iter(self._loader(size))
+        batch = next(self._batches)
+        self.first += self.sampler.sampling.batch
+        return batch
 
     def stop(self) -> None:
-        self._stopped.set()
-        for queue, thread in zip(self._queues, self._threads, strict=True):
-            while thread.is_alive():  # it may wait for room
-                try:
-                    queue.get(timeout=0.01)
-                except Empty:
-                    continue
-            thread.join()
+        """End the processes."""
+        self.size, self._batches = None, iter(())
 
-    def _fill(self, queue: Queue[Batch | Exception], first: int, step: int) -> None:
-        for number in itertools.count(first, step):
-            if self._stopped.is_set():
-                return
-            try:
-                queue.put(self.sampler.batch(number, self.size))
-            except Exception as error:  # raised again in `next`
-                queue.put(error)
-                return
+    def _loader(self, size: Size) -> DataLoader[Batch]:
+        if self.processes:
+            cv2.setNumThreads(1)  # its threads do not live on in forked processes, which would wait for them
+        return DataLoader(
+            _Numbered(self.sampler, size),
+            batch_size=None,  # an example is a whole batch, known by the number of its first picture
+            sampler=itertools.count(self.first, self.sampler.sampling.batch),
+            num_workers=self.processes,
+            prefetch_factor=3 if self.processes else None,
+            multiprocessing_context="fork" if self.processes else None,
+            collate_fn=_as_it_is,
+            pin_memory=self.pinned,
+        )
+
+
+class _Numbered(Dataset[Batch]):
+    def __init__(self, sampler: Sampler, size: Size) -> None:
+        self.sampler, self.size = sampler, size
+
+    def __getitem__(self, first: int) -> Batch:
+        return self.sampler.batch(first, self.size)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

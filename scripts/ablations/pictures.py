@@ -33,7 +33,7 @@ def training_pictures(data: Lspet, count: int, size: tuple[int, int], seed: int)
     """The first `count` pictures of a seed. At every size they show the same people, turned the same way."""
     sampling = Sampling(POSETRACK18, batch=count, geometry=GEOMETRY, appearance=APPEARANCE, seed=seed)
     batch = Sampler(sampling, data.people, data.images).batch(0, size)
-    return Pictures(*(torch.from_numpy(a) for a in (batch.crops, batch.points, batch.weights)))
+    return Pictures(batch.crops, batch.points, batch.weights)
 
 
 @dataclass(frozen=True, eq=False)

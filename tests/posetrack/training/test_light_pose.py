@@ -1,6 +1,7 @@
 """Training end to end on a few painted people: it learns, resumes exactly, exports what it trained."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -54,8 +55,8 @@ PEOPLE, IMAGES = painted_people(4)
 HELD_OUT = (HeldOut("painted", PEOPLE, IMAGES),)
 
 
-def training(folder, recipe=SMALL, held_out=()):
-    return LightPoseTraining(recipe, PEOPLE, IMAGES, held_out, folder)
+def training(folder, recipe=SMALL, held_out=(), data_processes=0):
+    return LightPoseTraining(recipe, PEOPLE, IMAGES, held_out, folder, data_processes=data_processes)
 
 
 def weights_of(run):
@@ -140,21 +141,26 @@ def test_an_input_that_hrnet_cannot_halve_five_times():
         Stage(1.0, 144, 192, 1.5)
 
 
-def test_pictures_depend_on_their_number_alone():
+@pytest.mark.parametrize("processes", [0, 1, 2])
+def test_pictures_depend_on_their_number_alone(processes):
     sampler = Sampler(SMALL.sampling, PEOPLE, IMAGES)
-    straight = [sampler.batch(first, (32, 32)) for first in (0, 2, 4, 6)]
-    ahead = Prefetch(sampler, 2, (32, 32), threads=2)
-    try:
-        for expected in straight[1:]:
-            batch = ahead.next((32, 32))
-            assert batch.first == expected.first
-            np.testing.assert_array_equal(batch.crops, expected.crops)
-        larger = ahead.next((64, 64))  # made ahead at the old size: made again
-        assert larger.first == 8
-        assert larger.crops.shape == (2, 64, 64, 3)
-    finally:
-        ahead.stop()
-    assert not np.array_equal(straight[0].crops, straight[1].crops)
+    ahead = Prefetch(sampler, 2, processes)
+    for first, size in ((2, (32, 32)), (4, (32, 32)), (6, (64, 64)), (8, (64, 64))):
+        batch, expected = ahead.next(size), sampler.batch(first, size)
+        assert torch.equal(batch.crops, expected.crops)
+        assert torch.equal(batch.points, expected.points)
+        assert torch.equal(batch.weights, expected.weights)
+    assert not torch.equal(sampler.batch(0, (32, 32)).crops, sampler.batch(2, (32, 32)).crops)
+    ahead.stop()
+    assert not multiprocessing.active_children()
+
+
+def test_processes_change_nothing_of_a_run(tmp_path):
+    alone, helped = training(tmp_path / "alone"), training(tmp_path / "helped", data_processes=2)
+    for run in (alone, helped):
+        run.train(pictures=8)
+    for name, value in weights_of(alone).items():
+        assert torch.equal(value, weights_of(helped)[name]), name
 
 
 def test_machine_made_joints_weigh_less_also_when_mirrored():
@@ -165,8 +171,8 @@ def test_machine_made_joints_weigh_less_also_when_mirrored():
     assert light == {5, 6}  # the left shoulder is the machine's; mirrored, it is the right one
 
 
-def test_errors_of_the_thread_that_works_ahead_are_raised():
-    ahead = Prefetch(Sampler(SMALL.sampling, PEOPLE, {}), 0, (32, 32))
+def test_errors_of_a_process_that_works_ahead_are_raised():
+    ahead = Prefetch(Sampler(SMALL.sampling, PEOPLE, {}), 0, processes=1)
     with pytest.raises(KeyError):
         ahead.next((32, 32))
     ahead.stop()
