@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from posetrack.datasets.boxes import Picture, read_pictures
+from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.detectors.light import LightDetector
 from posetrack.training.detector_validation import Validation, validate
 from posetrack.training.teacher_boxes import YoloxTeacher
@@ -27,7 +28,6 @@ from posetrack.video.reader import open_video
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
 SURE = 0.5  # score from which a labelled box is wanted
 EVERY = 5  # frames from one that is compared to the next
-PLACES_HELD_OUT = 50  # of the backgrounds; the training leaves out the same
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Leeds Sports Pose Extended as in our data pack: athletes labelled by hand, bystanders by a machine.
 
     lspet = read_lspet(Path("../shared/data/lspet"))
+    scenes = read_scenes(Path("../shared/data/lspet"), Path("/tmp/runs/detector"), seed=1)
 
 Cite Johnson & Everingham, CVPR 2011. For research only.
 """
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from posetrack.datasets.boxes import read_pictures, upright_weights
 from posetrack.datasets.people import (
     HeldOut,
     Image,
@@ -21,6 +23,7 @@ from posetrack.datasets.people import (
     read_tar_images,
     view,
 )
+from posetrack.datasets.scenes import Scenes
 from posetrack.skeletons import POSETRACK18
 
 # Leeds Sports is acrobatic, videos mostly show people who stand and walk: these are drawn more often.
@@ -29,6 +32,7 @@ BYSTANDER_WEIGHT = 2.0
 # Four in five of the upright face the camera. A network that learns this as a rule takes the left of people
 # seen from behind for their right: they are drawn more often, until both views are about as frequent.
 BEHIND_WEIGHT = 3.0
+PLACES_HELD_OUT = 50  # of the backgrounds, the first ones: detector training never sees them
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,3 +71,16 @@ def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
     bystanders = read_people(folder / "other_people_val.json", POSETRACK18, pseudo=True)
     images = read_tar_images([folder / "val.tar"], {person.image for person in athletes + bystanders})
     return HeldOut("lspet", athletes, images), HeldOut("others", bystanders, images, human_only=False)
+
+
+def read_scenes(folder: Path, boxes: Path, seed: int) -> Scenes:
+    """The training pictures and backgrounds for a detector.
+
+    Args:
+        boxes: folder with train.json and backgrounds.json, soft boxes of everybody in the pictures; made by
+            `posetrack.training.teacher_boxes.label_lspet`.
+    """
+    pictures = read_pictures(sorted(folder.glob("train-*.tar")), boxes / "train.json")
+    places = read_pictures([folder / "backgrounds.tar"], boxes / "backgrounds.json")
+    weights = upright_weights(folder / "lspet_train.json", pictures)
+    return Scenes(pictures, places[PLACES_HELD_OUT:], seed, weights)
