@@ -2,7 +2,7 @@
 
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 80
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector \
-        --pictures 1500000 --batch 64 --rate 4e-3 --device cuda --workers 14
+        --pictures 1500000 --batch 64 --rate 0.024 --device cuda --workers 14
 
 A run that was stopped goes on where its last checkpoint was; another folder begins anew.
 """
@@ -10,21 +10,15 @@ A run that was stopped goes on where its last checkpoint was; another folder beg
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import cv2
 import torch
 
-from posetrack.datasets.boxes import read_pictures, upright_weights
-from posetrack.datasets.scenes import Scenes
+from posetrack.datasets.lspet import read_scenes
 from posetrack.training.light_detector import Recipe, export, train
-
-LABELS = {
-    "train.json": (["train-00.tar", "train-01.tar", "train-02.tar"], ["lspet_train.json"]),
-    "val.json": (["val.tar"], ["lspet_val.json"]),
-    "backgrounds.json": (["backgrounds.tar"], []),
-}
+from posetrack.training.store import OneFile
+from posetrack.training.teacher_boxes import label_lspet
 
 
 def main() -> None:
@@ -47,15 +41,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(given.threads)
-    lspet = given.data / "lspet"
-    for name, (tars, people) in LABELS.items():
-        if not (given.runs / name).exists():
-            label_once(
-                given.runs / name, lspet, tars, people, given.data / "teachers" / "yolox_nano_416.onnx"
-            )
-    pictures = read_pictures([lspet / tar for tar in LABELS["train.json"][0]], given.runs / "train.json")
-    places = read_pictures([lspet / "backgrounds.tar"], given.runs / "backgrounds.json")
-    scenes = Scenes(pictures, places[50:], given.seed, upright_weights(lspet / "lspet_train.json", pictures))
+    label_lspet(given.data / "lspet", given.data / "teachers" / "yolox_nano_416.onnx", given.runs)
+    scenes = read_scenes(given.data / "lspet", given.runs, given.seed)
     recipe = Recipe(
         given.minutes,
         given.pictures,
@@ -65,19 +52,10 @@ def main() -> None:
         seed=given.seed,
         device=given.device,
     )
-    checkpoint = train(recipe, scenes, given.runs, log=lambda line: print(line, flush=True), init=given.init)
+    store = OneFile(given.runs / "last.pt")
+    run = train(recipe, scenes, store, log=lambda line: print(line, flush=True), init=given.init)
     if given.export is not None:
-        export(checkpoint, given.export, given.score_threshold)
-
-
-def label_once(path: Path, lspet: Path, tars: list[str], people: list[str], teacher: Path) -> None:
-    """Write the soft boxes of a set of tars; about four minutes for the training pictures on two cores."""
-    from posetrack.training.teacher_boxes import YoloxTeacher, label
-
-    print(f"labelling {', '.join(tars)}", flush=True)
-    content = label([lspet / tar for tar in tars], [lspet / name for name in people], YoloxTeacher(teacher))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
+        export(run.state(), given.export, given.score_threshold)
 
 
 if __name__ == "__main__":

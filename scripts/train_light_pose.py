@@ -49,12 +49,11 @@ def main() -> None:
     torch.set_flush_denormal(True)
     cv2.setNumThreads(1)
     data = read_lspet(given.data)
-    recipe = Recipe()
+    recipe = Recipe().for_batch(given.batch)
     recipe = replace(
         recipe,
-        sampling=replace(recipe.sampling, batch=given.batch, seed=given.seed),
-        learning_rate=given.learning_rate
-        or recipe.learning_rate * (given.batch / recipe.sampling.batch) ** 0.5,
+        sampling=replace(recipe.sampling, seed=given.seed),
+        learning_rate=given.learning_rate or recipe.learning_rate,
     )
     run = LightPoseTraining(
         recipe,

@@ -26,7 +26,12 @@ class Wanted:
     scene: Tensor  # (M,) which scene of the batch
 
     def to(self, device: str) -> Wanted:
-        return Wanted(self.boxes.to(device), self.soft.to(device), self.scene.to(device))
+        parts = (part.to(device, non_blocking=True) for part in (self.boxes, self.soft, self.scene))
+        return Wanted(*parts)
+
+    def pin_memory(self) -> Wanted:
+        """In memory from which a GPU copies while the CPU goes on; DataLoader calls this by name."""
+        return Wanted(self.boxes.pin_memory(), self.soft.pin_memory(), self.scene.pin_memory())
 
 
 def gather(scenes: list[Scene]) -> Wanted:

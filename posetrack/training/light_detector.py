@@ -3,7 +3,8 @@
 Batches of `Scenes`, the loss of posetrack/training/assignment.py, Muon, a cosine over the budget, an average
 of the weights. `scripts/train_light_detector.py` is the command.
 
-    >>> train(Recipe(minutes=80), scenes, folder)
+    >>> run = train(Recipe(minutes=80), scenes, OneFile(folder / "last.pt"))
+    >>> export(run.state(), folder / "light_detector.safetensors", score_threshold=0.5)
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from posetrack.detectors.light import LightNetwork
 from posetrack.errors import PoseTrackError
 from posetrack.training.assignment import Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
-from posetrack.training.export import half_precision, write
 from posetrack.training.muon import Muon
+from posetrack.training.store import Store
 from posetrack.zoo.checkpoint import read_checkpoint
 from posetrack.zoo.loading import load_into
 
@@ -52,37 +52,43 @@ class Recipe:
     device: str = "cpu"
     workers: int = 0  # processes that make scenes; 0: the training itself makes them
 
+    def for_batch(self, batch: int) -> Recipe:
+        """The same with batches of another size; the rate grows with the root of the size."""
+        return replace(self, batch=batch, rate=self.rate * (batch / self.batch) ** 0.5)
+
 
 def train(
     recipe: Recipe,
     scenes: Scenes,
-    folder: Path,
+    store: Store,
     log: Callable[[str], None] = print,
     save_every: float = 120,
     init: Path | None = None,
-) -> Path:
-    """Train until the budget is used up; a killed run goes on from its checkpoint in `folder`.
+    leave_at: float = math.inf,
+) -> Run:
+    """Train until the budget is used up; a killed run goes on from the state in `store`.
 
     Args:
+        save_every: seconds.
         init: exported weights to begin a new run with, such as those of an earlier stretch of training.
+        leave_at: time.monotonic() at which to leave early, with the schedule of the whole run.
 
     Returns:
-        The path of the last checkpoint: a dictionary with "average" (what to ship), "pictures" and more.
+        The run at its end, stored.
     """
     if (recipe.minutes is None) == (recipe.pictures is None):
         raise PoseTrackError("give a budget: either minutes or pictures")
     torch.manual_seed(recipe.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "last.pt"
     run = Run(recipe)
-    if path.exists():
-        run.load(torch.load(path, map_location=recipe.device, weights_only=True))
+    if (state := store.read(recipe.device)) is not None:
+        run.load(state)
         log(f"resumed at {run.pictures} pictures")
     elif init is not None:
         run.start_from(init)
     saved, totals = time.monotonic(), np.zeros(3)
-    for images, wanted in Batches(scenes, recipe, run.step).load():
-        totals += run.learn(images, wanted)
+    batches = iter(Batches(scenes, recipe, run.step).load())
+    while run.progress() < 1 and time.monotonic() < leave_at:
+        totals += run.learn(*next(batches))
         if run.step % 50 == 0:
             score, box, positives = totals / 50
             log(
@@ -90,12 +96,11 @@ def train(
                 f"  score {score:.3f}  box {box:.3f}  positives {positives:.0f}"
             )
             totals[:] = 0
-        if time.monotonic() - saved > save_every or run.progress() >= 1:
-            save(run.state(), path)
+        if time.monotonic() - saved > save_every:
+            store.write(run.state())
             saved = time.monotonic()
-        if run.progress() >= 1:
-            break
-    return path
+    store.write(run.state())
+    return run
 
 
 class Batches(IterableDataset[tuple[Tensor, Wanted]]):
@@ -118,21 +123,30 @@ class Batches(IterableDataset[tuple[Tensor, Wanted]]):
         """The batches in order, made in this process or by the recipe's workers."""
         if self.recipe.workers == 0:
             return self
-        return DataLoader(self, batch_size=None, num_workers=self.recipe.workers, collate_fn=_as_it_is)
+        return DataLoader(
+            self,
+            batch_size=None,
+            num_workers=self.recipe.workers,
+            collate_fn=_as_it_is,
+            multiprocessing_context="fork",  # the processes share the photos
+            pin_memory=torch.device(self.recipe.device).type == "cuda",
+        )
 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def export(checkpoint: Path, path: Path, score_threshold: float, long_side: int = 416) -> None:
-    """Write the averaged weights of a checkpoint as `LightDetector` reads them, in half precision.
+def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_side: int = 416) -> None:
+    """Write the averaged weights of a run as `LightDetector` reads them, in half precision.
 
     Args:
+        state: of `Run.state`, or read from a store.
         score_threshold: from which the detector reports a box when nobody says otherwise.
         long_side: pixels of the input's longer side, likewise.
     """
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    from posetrack.training.export import half_precision, write  # needs safetensors: not all machines have it
+
     network = LightNetwork()
     network.load_state_dict(state["average"]["network"])
     facts = {
@@ -187,7 +201,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         device = self.recipe.device
-        images = images.to(device).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last in memory
+        images = images.to(device, non_blocking=True).permute(0, 3, 1, 2)  # (B, 3, H, W), channels last
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits, predicted = self.network(images.float() / 255)
         height, width = images.shape[2:]
@@ -247,10 +261,3 @@ def initialise(network: LightNetwork) -> None:
             assert head.bias is not None
             torch.nn.init.normal_(head.weight, std=0.01)
             torch.nn.init.constant_(head.bias, bias)
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Write beside, then rename: a kill leaves the old file or the new one, never half a file."""
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    os.replace(part, path)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from posetrack.datasets.people import HeldOut, Image, Person
@@ -26,11 +24,12 @@ from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
-from posetrack.training.export import half_precision, write
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
 from posetrack.training.muon import Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
+from posetrack.training.store import OneFile, Store
 from posetrack.training.validate import validate
+from posetrack.zoo.checkpoint import read_checkpoint
 from posetrack.zoo.loading import load_into
 
 
@@ -63,6 +62,11 @@ class Recipe:
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
 
+    def for_batch(self, batch: int) -> Recipe:
+        """The same with batches of another size; the rate grows with the root of the size."""
+        rate = self.learning_rate * (batch / self.sampling.batch) ** 0.5
+        return replace(self, sampling=replace(self.sampling, batch=batch), learning_rate=rate)
+
     def stage(self, progress: float) -> Stage:
         """The stage in which a run is after the share `progress` of its budget."""
         return next((s for s in self.stages if progress < s.until), self.stages[-1])
@@ -74,7 +78,7 @@ class Recipe:
 
 
 class LightPoseTraining:
-    """One run: its state, and in `folder` its log (log.jsonl) and its checkpoint (last.pt)."""
+    """One run: its state, and in `folder` its log (log.jsonl) and, without another store, last.pt."""
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class LightPoseTraining:
         folder: Path,
         device: str = "cpu",
         data_processes: int = 0,
+        store: Store | None = None,
     ) -> None:
         self.recipe, self.folder, self.held_out = recipe, folder, held_out
         self.device, self.data_processes = torch.device(device), data_processes
@@ -98,20 +103,20 @@ class LightPoseTraining:
         self.pictures = 0
         self.stage = recipe.stages[0]  # the one that was trained last
         self.seconds = 0.0  # of training, over all resumptions
+        self.store: Store = OneFile(folder / "last.pt") if store is None else store
         folder.mkdir(parents=True, exist_ok=True)
 
     def start_from(self, path: Path) -> None:
         """Begin a new run with exported weights, such as those of an earlier stretch of training."""
-        state = load_file(path)
+        state = read_checkpoint(path)
         load_into(self.network, state, str(path))
         load_into(self.average.network, state, str(path))
 
     def resume(self) -> bool:
-        """Go on from the folder's checkpoint, if it has one."""
-        path = self.folder / "last.pt"
-        if not path.exists():
+        """Go on from the stored state, if there is one."""
+        state = self.store.read(self.device)
+        if state is None:
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
         try:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
@@ -120,12 +125,12 @@ class LightPoseTraining:
             self.stage = self.recipe.stages[state["stage"]]
         except (KeyError, IndexError, RuntimeError, ValueError) as error:
             raise PoseTrackError(
-                f"{path} is no checkpoint of this recipe: choose another run folder"
+                f"{self.store} is no checkpoint of this recipe: choose another run folder"
             ) from error
         return True
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all. It needs no random state: pictures are numbered."""
+        """Store the state. It needs no random numbers: pictures are numbered."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -134,9 +139,7 @@ class LightPoseTraining:
             "seconds": self.seconds,
             "stage": self.recipe.stages.index(self.stage),
         }
-        temporary = self.folder / "last.pt.tmp"
-        torch.save(state, temporary)
-        os.replace(temporary, self.folder / "last.pt")
+        self.store.write(state)
 
     def train(
         self,
@@ -145,12 +148,14 @@ class LightPoseTraining:
         validate_every: float = 600.0,
         save_every: float = 180.0,
         stop_at: int | None = None,
+        leave_at: float = math.inf,
     ) -> None:
         """Train until the budget is spent: minutes of wall clock, or a number of pictures.
 
         Args:
             validate_every, save_every: seconds.
             stop_at: pictures after which to leave early, with the schedule of the whole run.
+            leave_at: time.monotonic() at which to leave early, likewise.
         """
         if (minutes is None) == (pictures is None):
             raise PoseTrackError("the budget of a training is either minutes or pictures: give one of them")
@@ -161,6 +166,8 @@ class LightPoseTraining:
         losses: list[Tensor] = []
         try:
             while (progress := self._progress(minutes, pictures)) < 1 and self.pictures != stop_at:
+                if time.monotonic() >= leave_at:
+                    break
                 self.stage = self.recipe.stage(progress)
                 losses.append(self._step(prefetch.next(self.stage.size), progress))
                 if len(losses) == 100:
@@ -219,6 +226,11 @@ class LightPoseTraining:
         Returns:
             The file's metadata.
         """
+        from posetrack.training.export import (
+            half_precision,
+            write,
+        )  # needs safetensors: not all machines have it
+
         network = HRNet(self.recipe.network, len(self.recipe.sampling.skeleton))
         network.load_state_dict(half_precision(self.average.network), strict=False)
         metadata = {

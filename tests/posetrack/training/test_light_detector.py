@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from posetrack.detectors.light import LightDetector
 from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector
 from posetrack.training.light_detector import Batches, Recipe, Run, export, train
+from posetrack.training.store import OneFile
 
 
 @pytest.fixture
@@ -36,23 +38,33 @@ def test_the_loss_falls(scenes: Scenes) -> None:
 
 def test_a_killed_run_goes_on_and_its_export_detects(scenes: Scenes, tmp_path: Path) -> None:
     log: list[str] = []
-    train(Recipe(pictures=8, batch=4), scenes, tmp_path, log.append)
-    (tmp_path / "last.part").write_bytes(b"half a checkpoint")  # what a kill while saving leaves
-    path = train(Recipe(pictures=16, batch=4), scenes, tmp_path, log.append)
+    store = OneFile(tmp_path / "last.pt")
+    train(Recipe(pictures=8, batch=4), scenes, store, log.append)
+    (tmp_path / "last.pt.tmp").write_bytes(b"half a checkpoint")  # what a kill while saving leaves
+    run = train(Recipe(pictures=16, batch=4), scenes, store, log.append)
     assert log == ["resumed at 8 pictures"]
-    state = torch.load(path, weights_only=True)
+    assert (run.step, run.pictures) == (4, 16)
+    state = store.read("cpu")
+    assert state is not None
     assert (state["step"], state["pictures"]) == (4, 16)
-    export(path, tmp_path / "light.safetensors", score_threshold=0.35, long_side=96)
+    export(state, tmp_path / "light.safetensors", score_threshold=0.35, long_side=96)
     detector = LightDetector(tmp_path / "light.safetensors")
     assert (detector.score_threshold, detector.long_side) == (0.35, 96)
 
 
+def test_it_leaves_when_told_and_a_finished_run_stays_as_it_is(scenes: Scenes, tmp_path: Path) -> None:
+    store, recipe = OneFile(tmp_path / "last.pt"), Recipe(pictures=8, batch=4)
+    assert train(recipe, scenes, store, leave_at=time.monotonic()).pictures == 0
+    assert train(recipe, scenes, store).pictures == 8
+    assert train(recipe, scenes, store).pictures == 8
+
+
 def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) -> None:
-    checkpoint = train(Recipe(pictures=8, batch=4), scenes, tmp_path / "first")
-    export(checkpoint, tmp_path / "light.safetensors", score_threshold=0.5)
+    first = train(Recipe(pictures=8, batch=4), scenes, OneFile(tmp_path / "last.pt"))
+    export(first.state(), tmp_path / "light.safetensors", score_threshold=0.5)
     run = Run(Recipe(pictures=8, batch=4))
     run.start_from(tmp_path / "light.safetensors")
-    state = torch.load(checkpoint, weights_only=True)["average"]["network"]
+    state = first.average.network.state_dict()
     for copy in (run.network.state_dict(), run.average.network.state_dict()):
         for name, value in state.items():
             if not name.endswith("num_batches_tracked"):
@@ -86,4 +98,4 @@ def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(minutes=1, pictures=1)])
 def test_one_budget(recipe: Recipe, scenes: Scenes, tmp_path: Path) -> None:
     with pytest.raises(PoseTrackError, match="either minutes or pictures"):
-        train(recipe, scenes, tmp_path)
+        train(recipe, scenes, OneFile(tmp_path / "last.pt"))
