@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from posetrack.errors import PoseTrackError
-from posetrack.zoo import read_checkpoint
+from posetrack.zoo import int8, read_checkpoint
 from posetrack.zoo.loading import describe
 
 
@@ -27,23 +27,31 @@ def main() -> None:
     )
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--half", action="store_true", help="store weights as float16")
+    storage = parser.add_mutually_exclusive_group()
+    storage.add_argument("--half", action="store_const", dest="stored", const="half", help="as float16")
+    storage.add_argument(
+        "--int8", action="store_const", dest="stored", const="int8", help="kernels in 8 bits"
+    )
     parser.add_argument("--metadata", nargs="*", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     try:
-        print(convert(options.source, options.target, options.half, options.metadata))
+        print(convert(options.source, options.target, options.stored, options.metadata))
     except PoseTrackError as error:
         sys.exit(f"error: {error}")
 
 
-def convert(source: Path, target: Path, half: bool, metadata: list[str]) -> str:
-    """Write `target` and say in a line what it holds."""
+def convert(source: Path, target: Path, stored: str | None, metadata: list[str]) -> str:
+    """Write `target` and say in a line what it holds.
+
+    Args:
+        stored: "half" or "int8"; None keeps the precision of the source.
+    """
     notes = dict(entry.partition("=")[::2] for entry in metadata)
     state = read_checkpoint(source)
     what = describe(state) or "a network of another project"
     target.parent.mkdir(parents=True, exist_ok=True)
     save_file(
-        {key: _stored(tensor, half) for key, tensor in state.items()},
+        int8.pack(state) if stored == "int8" else {k: _stored(t, stored == "half") for k, t in state.items()},
         target,
         metadata={"network": what, "source": source.name, **notes},
     )

@@ -26,6 +26,7 @@ from light.failures import failures
 from light.honesty import honesty
 from light.markdown import fill
 from light.parts import Parts
+from light.precision import precision
 from light.scenes import Sight, read_clip
 from light.thresholds import PRESET, thresholds
 from light.tradeoff import tradeoff
@@ -36,7 +37,7 @@ from posetrack.pose.calibration import Calibration
 from posetrack.training import export
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("curve", "accuracy", "calibration", "tradeoff", "thresholds", "failures")
+PARTS = ("curve", "accuracy", "precision", "calibration", "tradeoff", "thresholds", "failures")
 LEAST = 0.15  # detector score from which boxes of the clips are looked at
 
 
@@ -81,6 +82,8 @@ class Report:
             self.show("curve", lambda: curve(self.given.log))
         if "accuracy" in self.given.only:
             self.show("accuracy", lambda: accuracy(self.parts))
+        if "precision" in self.given.only:
+            self.show("precision", lambda: precision(self.parts))
         if "calibration" in self.given.only:
             self.show("calibration", self._calibrate)
             if self.given.write_calibration:

@@ -43,14 +43,14 @@ class Geometry:
 class Appearance:
     """Probability of each change of a crop's pixels."""
 
-    colour: float = 0.8  # brightness, contrast and tint
+    colour: float = 0.7  # brightness, contrast and tint
     gamma: float = 0.3
     grey: float = 0.05
-    blur: float = 0.15  # Gaussian, or along a line as by motion
-    low_resolution: float = 0.15  # shrunk and enlarged again
+    blur: float = 0.12  # Gaussian, or along a line as by motion
+    low_resolution: float = 0.12  # shrunk and enlarged again
     compression: float = 0.2  # JPEG
     noise: float = 0.1
-    occlusion: float = 0.35  # one to three flat, noisy or copied rectangles
+    occlusion: float = 0.2  # one to three flat, noisy or copied rectangles
 
 
 def random_view(

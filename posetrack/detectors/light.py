@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from posetrack.detectors.base import in_one_forward, suppress, tidy
 from posetrack.models.fuse import for_inference
+from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
 from posetrack.types import Detections, Frame
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
@@ -60,6 +61,13 @@ class LightDetector:
         facts = read_metadata(path)
         self.device = torch.device(device)
         self.network = for_inference(network, self.device)
+        if multiplies_bfloat16(self.device):
+            self.network.to(torch.bfloat16)
+            for heads in (
+                self.network.score,
+                self.network.sides,
+            ):  # their numbers are exponents of sizes and odds
+                heads.to(torch.float32)
         self.score_threshold = (
             float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
         )
@@ -171,7 +179,7 @@ class LightNetwork(nn.Module):
         Returns:
             logits (B, A) of the score, and boxes (B, A, 4) as xyxy in pixels of the input.
         """
-        x8 = self.stage8(self.stage4(self.stem((images - 0.45) * 4)))
+        x8 = self.stage8(self.stage4(self.stem(((images - 0.45) * 4).to(_precision(self.stem)))))
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
         p8, p16, p32 = (lateral(x) for lateral, x in zip(self.lateral, (x8, x16, x32), strict=True))
@@ -181,7 +189,7 @@ class LightNetwork(nn.Module):
         p32 = self.mix[1](torch.cat([p32, self.up_down[1](p16)], 1))
         logits, boxes = [], []
         for level, x in enumerate((p8, p16, p32)):
-            for_score, for_sides = self.head[level](x).chunk(2, 1)
+            for_score, for_sides = self.head[level](x).to(_precision(self.score)).chunk(2, 1)
             logits.append(self.score[level](for_score).flatten(1).float())  # (B, h*w)
             sides = self.sides[level](for_sides).float()  # (B, 4, h, w) log2 distances in strides
             distances = (
@@ -190,6 +198,10 @@ class LightNetwork(nn.Module):
             centres = cell_centres(x.shape[2], x.shape[3], STRIDES[level], x.device)  # (h*w, 2)
             boxes.append(torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], 2))
         return torch.cat(logits, 1), torch.cat(boxes, 1)
+
+
+def _precision(part: nn.Module) -> torch.dtype:
+    return next(part.parameters()).dtype
 
 
 def cell_centres(h: int, w: int, stride: int, device: torch.device) -> Tensor:

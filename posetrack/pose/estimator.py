@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import (
     crop_affines,
@@ -43,7 +44,7 @@ class PoseSettings:
     decoder: Decoder = "quarter"
     flip_test: bool = False
     max_crops: int = 64  # per forward pass; bounds the memory of crowds
-    half: bool = False  # bfloat16 on CUDA
+    half: bool = False  # bfloat16 where the hardware multiplies it
 
 
 class HeatmapEstimator:
@@ -54,7 +55,8 @@ class HeatmapEstimator:
     ) -> None:
         self.settings = settings
         self.device = torch.device(device)
-        self.dtype = torch.bfloat16 if settings.half and self.device.type == "cuda" else torch.float32
+        half = settings.half and multiplies_bfloat16(self.device)
+        self.dtype = torch.bfloat16 if half else torch.float32
         network = network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.eval()
         self.skeleton = settings.skeleton

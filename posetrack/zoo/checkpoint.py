@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from posetrack.errors import PoseTrackError
-from posetrack.zoo import inert
+from posetrack.zoo import inert, int8
 
 State = dict[str, Tensor]
 
@@ -98,7 +98,7 @@ def _load(path: Path) -> tuple[Any, list[str]]:
         if kind == "safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path), []
+            return int8.unpack(load_file(path)), []
         try:
             with warnings.catch_warnings(action="ignore"):  # torch muses about pickle protocols
                 return torch.load(path, map_location="cpu", weights_only=True), []

@@ -112,3 +112,27 @@ def test_calibration_changes_scores_and_nothing_else() -> None:
     np.testing.assert_array_equal(changed.keypoint_scores, expected)
     np.testing.assert_array_equal(changed.keypoints[0, [0, 2]], plain.keypoints[0, [0, 2]])
     assert changed.scores[0] == pytest.approx(0.8 * person_scores(expected)[0])
+
+
+@pytest.mark.parametrize(
+    ("half", "hardware", "expected"),
+    [
+        (True, True, torch.bfloat16),
+        (True, False, torch.float32),  # emulated it would be slower
+        (False, True, torch.float32),  # evaluation asks for full precision
+    ],
+)
+def test_bfloat16_where_it_is_allowed_and_the_hardware_has_it(half, hardware, expected, monkeypatch) -> None:
+    monkeypatch.setattr("posetrack.pose.estimator.multiplies_bfloat16", lambda _: hardware)
+    seen = []
+
+    class Recording(ColourNetwork):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(x.dtype)
+            return super().forward(x)
+
+    settings = PoseSettings(DOTS, (48, 64), half=half)
+    poses = HeatmapEstimator(Recording(), settings).one(picture(DOT_PLACES), Detections([BOX], [0.8]))
+    assert seen == [expected]
+    assert poses.keypoint_scores.dtype == np.float32
+    np.testing.assert_allclose(poses.keypoints[0], list(DOT_PLACES.values()), atol=2.5)
