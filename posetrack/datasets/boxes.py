@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +43,15 @@ def read_pictures(tars: Sequence[str | Path], boxes: str | Path) -> list[Picture
     Pictures that the JSON does not list are left out.
     """
     boxes_of = read_boxes(boxes)
-    pictures = []
+
+    def picture(source: str, name: str, data: bytes) -> Picture:
+        return Picture(name, decoded(data, f"{source}: {name}"), *boxes_of[name])
+
+    pictures: list[Picture] = []
     for tar in tars:
-        for name, data in tar_members(tar):
-            if name not in boxes_of:
-                continue
-            pictures.append(Picture(name, decoded(data, f"{tar}: {name}"), *boxes_of[name]))
+        with ThreadPoolExecutor() as pool:  # OpenCV lets Python go on while it decodes
+            listed = [pool.submit(picture, str(tar), *m) for m in tar_members(tar) if m[0] in boxes_of]
+            pictures += [work.result() for work in listed]
     if not pictures:
         raise PoseTrackError(f"no picture of {', '.join(map(str, tars))} is listed in {boxes}")
     return pictures

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,12 +114,12 @@ def read_tar_images(paths: Iterable[Path], names: Collection[str]) -> dict[str, 
     images: dict[str, Image] = {}
     broken = set()
     for path in paths:
-        for name, data in _members(path, wanted):
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-            if picture is None:
-                broken.add(name)
-            else:
-                images[name] = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+        with ThreadPoolExecutor() as pool:  # OpenCV lets Python go on while it decodes
+            for name, picture in pool.map(_decoded, _members(path, wanted)):
+                if picture is None:
+                    broken.add(name)
+                else:
+                    images[name] = picture
     lost = sorted(wanted - set(images))
     if lost:
         missing = len(lost) - len(broken - set(images))
@@ -126,6 +127,12 @@ def read_tar_images(paths: Iterable[Path], names: Collection[str]) -> dict[str, 
         first = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
         raise InputError(f"{len(lost)} of {len(wanted)} pictures are lost ({reason}): {first}")
     return images
+
+
+def _decoded(member: tuple[str, bytes]) -> tuple[str, Image | None]:
+    name, data = member
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    return name, None if picture is None else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
