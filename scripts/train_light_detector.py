@@ -1,9 +1,10 @@
 """Train the bundled light detector: label the pictures with the teacher, train, export.
 
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 80
-    python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector \
-        --pictures 1500000 --batch 64 --rate 0.024 --device cuda --workers 14
+    python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 20 \
+        --batch 64 --rate 0.024 --device cuda --workers 14
 
+The second command is for a GPU with the data beside it; scripts/light_on_gpu.py brings them to a lent one.
 A run that was stopped goes on where its last checkpoint was; another folder begins anew.
 """
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--score-threshold", type=float, default=0.5, help="default of the exported detector")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(given.threads)
     label_lspet(given.data / "lspet", given.data / "teachers" / "yolox_nano_416.onnx", given.runs)
     scenes = read_scenes(given.data / "lspet", given.runs, given.seed)

@@ -1,8 +1,10 @@
 """Train the light preset's pose network and export it.
 
     python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --minutes 100
-    python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --pictures 2000000 \
+    python scripts/train_light_pose.py --data ../shared/data/lspet --run /tmp/runs/pose --minutes 20 \
         --device cuda --batch 256 --data-processes 14
+
+The second command is for a GPU with the data beside it; scripts/light_on_gpu.py brings them to a lent one.
 
 A run that was stopped, even by SIGKILL, goes on with --resume. A new stretch of training begins with
 --init posetrack/zoo/bundled/light_pose.safetensors.
@@ -47,6 +49,7 @@ def main() -> None:
 
     torch.set_num_threads(given.threads)
     torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(1)
     data = read_lspet(given.data)
     recipe = Recipe().for_batch(given.batch)

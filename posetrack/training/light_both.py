@@ -1,0 +1,184 @@
+"""Both light networks within one budget of wall clock, on a machine that may be taken away at any moment.
+
+    train_both(Settings(minutes=8.5), Path("/tmp/light"), Path("out"), resume=Path("build/light_gpu/run"))
+
+`out` always holds what the next call needs: the state of each network in files of at most 15 MiB, and the
+weights of each that is done. `scripts/light_on_gpu.py` is the command.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import torch
+
+from posetrack.datasets.lspet import read_held_out, read_lspet, read_scenes
+from posetrack.errors import PoseTrackError
+from posetrack.training import light_detector, light_pose
+from posetrack.training.light_pose import LightPoseTraining
+from posetrack.training.store import SmallFiles
+
+POSE, DETECTOR = "light_pose.safetensors", "light_detector.safetensors"
+
+
+@dataclass(frozen=True)
+class Settings:
+    minutes: float  # of training: both networks and all calls together
+    pose_share: float = 0.6  # of the minutes; with 1 or 0 only one network is trained
+    call_minutes: float = math.inf  # wall clock after which this call leaves, reading the data included
+    device: str = "cuda"
+    processes: int = 14  # that make pictures
+    pose_batch: int = 256
+    detector_batch: int = 64
+    seed: int = 1
+    init: Path | None = None  # folder with exported weights to begin with
+    save_every: float = 30.0  # seconds
+
+
+def train_both(settings: Settings, data: Path, out: Path, resume: Path | None = None) -> bool:
+    """Train the pose network, then the detector; a network whose weights are in `out` is done.
+
+    Args:
+        data: folder into which all pieces were received.
+        out: for states and weights.
+        resume: the `out` of an earlier call, from which this one goes on.
+
+    Returns:
+        Whether both are done.
+
+    Raises:
+        PoseTrackError: pieces of the data, or of the earlier call's files, are missing.
+    """
+    leave_at = time.monotonic() + 60 * settings.call_minutes
+    settings = replace(settings, processes=_processes(settings))
+    if not (data / "lspet").is_dir():
+        raise PoseTrackError(f"{data} holds no lspet/: receive all pieces of the data first")
+    out.mkdir(parents=True, exist_ok=True)
+    if resume is not None:
+        _take_over(resume, out)
+    torch.set_num_threads(1)  # the processors are for the pictures
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = True  # a handful of input sizes
+    cv2.setNumThreads(1)
+    for share, name, train in (
+        (settings.pose_share, POSE, _train_pose),
+        (1 - settings.pose_share, DETECTOR, _train_detector),
+    ):
+        if share > 0 and not (out / name).exists() and not train(settings, share, data, out, leave_at):
+            print(f"left before {name} was done; go on with --resume", flush=True)
+            return False
+    return True
+
+
+def _processes(settings: Settings) -> int:
+    """As many as asked for, if shared memory, through which they hand batches over, has room for them."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        return settings.processes
+    pose = settings.pose_batch * max(stage.width * stage.height for stage in light_pose.Recipe().stages)
+    detector = settings.detector_batch * max(width * height for width, height in light_detector.SHAPES)
+    room = shutil.disk_usage(shared).free // (4 * 3 * max(pose, detector))  # three made ahead, one in use
+    if room < settings.processes:
+        print(f"/dev/shm has room for {room} processes, not {settings.processes}: enlarge it", flush=True)
+    return min(room, settings.processes)
+
+
+def _take_over(earlier: Path, out: Path) -> None:
+    """Copy states and weights; at once, so that a kill before the next state loses nothing."""
+    found = [p for pattern in ("pose-*", "detector-*", "*.safetensors") for p in earlier.glob(pattern)]
+    if not found:
+        raise PoseTrackError(f"{earlier} holds no state to go on from: give the folder of the earlier files")
+    for path in found:
+        shutil.copy(path, out)
+
+
+def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
+    lspet, minutes = read_lspet(data / "lspet"), settings.minutes * share
+    recipe = light_pose.Recipe().for_batch(settings.pose_batch)
+    run = LightPoseTraining(
+        replace(recipe, sampling=replace(recipe.sampling, seed=settings.seed)),
+        lspet.people,
+        lspet.images,
+        (lspet.athletes, lspet.bystanders),
+        out,
+        settings.device,
+        settings.processes,
+        SmallFiles(out, "pose"),
+    )
+    if run.resume():
+        print(f"pose goes on after {run.pictures} pictures", flush=True)
+    elif settings.init is not None:
+        run.start_from(settings.init / POSE)
+    every = 60 * minutes / 4
+    run.train(minutes, validate_every=every, save_every=settings.save_every, leave_at=leave_at)
+    if run.seconds < 60 * minutes:
+        return False
+    if _can_export():
+        print(run.export(out / POSE), flush=True)
+    return True
+
+
+def _can_export() -> bool:
+    if importlib.util.find_spec("safetensors") is not None:
+        return True
+    print("no safetensors here: export the states where it is installed", flush=True)
+    return False
+
+
+def _train_detector(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
+    scenes = read_scenes(data / "lspet", data / "boxes", settings.seed)
+    recipe = replace(
+        light_detector.Recipe().for_batch(settings.detector_batch),
+        minutes=settings.minutes * share,
+        seed=settings.seed,
+        device=settings.device,
+        workers=settings.processes,
+    )
+    init = None if settings.init is None else settings.init / DETECTOR
+    store = SmallFiles(out, "detector")
+
+    def log(line: str) -> None:
+        print(f"detector {line}", flush=True)
+
+    run = light_detector.train(recipe, scenes, store, log, settings.save_every, init, leave_at)
+    if run.progress() < 1:
+        return False
+    if _can_export():
+        light_detector.export(run.state(), out / DETECTOR, score_threshold=0.5)
+    return True
+
+
+def export_both(run: Path, data: Path, to: Path, device: str = "cpu") -> list[Path]:
+    """Write the weights of the states in `run`, finished or not.
+
+    Args:
+        data: folder with lspet/, on whose held-out people the pose network is tested.
+
+    Returns:
+        The files written.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    written = []
+    if (run_state := SmallFiles(run, "detector").read("cpu")) is not None:
+        light_detector.export(run_state, to / DETECTOR, score_threshold=0.5)
+        written.append(to / DETECTOR)
+    athletes, bystanders = read_held_out(data / "lspet")
+    pose = LightPoseTraining(
+        light_pose.Recipe(),
+        athletes.people,
+        athletes.images,
+        (athletes, bystanders),
+        to,
+        device,
+        store=SmallFiles(run, "pose"),
+    )
+    if pose.resume():
+        print(pose.export(to / POSE), flush=True)
+        written.append(to / POSE)
+    return written
