@@ -7,6 +7,7 @@ k = out_width / (enlarged box width) a picture point (x, y) lands at (k (x - cx)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -144,6 +145,12 @@ def crop_each_on_device(
 
 def normalise(crops: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """(N, H, W, 3) in 0..255 to (N, 3, H, W) with ImageNet mean and deviation taken out, channels last."""
-    mean = torch.tensor(MEAN, device=crops.device) * 255
-    scale = 1 / (torch.tensor(STD, device=crops.device) * 255)
+    mean, scale = _statistics(crops.device)
     return ((crops.float() - mean) * scale).to(dtype).permute(0, 3, 1, 2)
+
+
+@cache  # made anew, the numbers would stop a GPU's queue at every call
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """What to subtract from and to multiply with grey levels of 0..255, each (3,)."""
+    with torch.inference_mode(False):  # kept for training, too
+        return torch.tensor(MEAN, device=device) * 255, 1 / (torch.tensor(STD, device=device) * 255)
