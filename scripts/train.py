@@ -21,11 +21,13 @@ from pathlib import Path
 import cv2
 import torch
 
+from posetrack.datasets.ai_challenger import read_ai_challenger
 from posetrack.datasets.coco import read_coco
 from posetrack.datasets.lspet import read_lspet
 from posetrack.datasets.mpii import read_mpii
 from posetrack.datasets.people import HeldOut, PoseData
 from posetrack.datasets.posetrack_train import read_posetrack
+from posetrack.datasets.together import together
 from posetrack.errors import PoseTrackError
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.data import ImageData, read_image_folder
@@ -47,7 +49,10 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", required=True, choices=RECIPES, metavar="NAME", help=", ".join(RECIPES))
-    parser.add_argument("--data", type=Path, required=True, help="root of the recipe's data set")
+    parser.add_argument(
+        "--data", type=Path, required=True, nargs="+", metavar="ROOT",
+        help="root of the recipe's data set, or of each of them, in the order of its name",
+    )  # fmt: skip
     parser.add_argument("--run", type=Path, required=True, help="folder of checkpoint, curves and weights")
     parser.add_argument("--init", help="weights to begin with: a file, or a name of the zoo")
     parser.add_argument("--scratch", action="store_true", help="begin without weights where it asks for some")
@@ -94,8 +99,16 @@ def _recipe(given: argparse.Namespace) -> Recipe:
     return replace(RECIPES[given.recipe], **changes)
 
 
-def _read(recipe: Recipe, root: Path) -> tuple[PoseData | ImageData, Sequence[HeldOut] | ImageData]:
+def _read(
+    recipe: Recipe, roots: Sequence[Path]
+) -> tuple[PoseData | ImageData, Sequence[HeldOut] | ImageData]:
     """What the recipe learns from, and what it is validated on."""
+    if len(roots) != len(recipe.sets):
+        raise PoseTrackError(
+            f"--data names {len(roots)} folders, but the recipe {recipe.name} learns from "
+            f"{' and '.join(recipe.sets)}: give one for each, in this order"
+        )
+    root, *more = roots
     if recipe.data == "imagenet":
         pictures, others = read_image_folder(root, "train"), read_image_folder(root, "val")
         _name_lost(pictures, others)
@@ -104,9 +117,11 @@ def _read(recipe: Recipe, root: Path) -> tuple[PoseData | ImageData, Sequence[He
         lspet = read_lspet(root)
         data = PoseData("lspet", POSETRACK18, lspet.people, lspet.images)
         return data, (lspet.athletes, lspet.bystanders)
-    train, val = _READERS[recipe.data](root, recipe)
-    _name_lost(train, val)
-    return train, (HeldOut(val.name.replace(" ", "_"), val.people, val.pictures),)
+    train, val = _READERS[recipe.sets[0]](root, recipe)
+    additional = [_ADDITIONAL[name](folder) for name, folder in zip(recipe.sets[1:], more, strict=True)]
+    _name_lost(train, *additional, val)
+    held_out = HeldOut(val.name.replace(" ", "_"), val.people, val.pictures)
+    return together(train, *additional), (held_out,)
 
 
 def _posetrack(root: Path, recipe: Recipe) -> tuple[PoseData, PoseData]:
@@ -121,6 +136,7 @@ _READERS = {
     "posetrack17": _posetrack,
     "posetrack18": _posetrack,
 }
+_ADDITIONAL = {"ai_challenger": read_ai_challenger}
 
 
 def _is_first() -> bool:

@@ -60,6 +60,7 @@ def test_the_scripts_take_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.argv", [script, *words])
         given = train._arguments()
         recipe = RECIPES[given.recipe]
+        assert [str(root) for root in given.data] == recipe.sets
         assert (given.init is None) == (recipe.init == "nothing")
         if recipe.init == "imagenet":
             network = str(recipe.network).removeprefix("simple_baseline_r")

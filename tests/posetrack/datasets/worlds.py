@@ -59,3 +59,15 @@ def write_coco(root: Path, people: Sequence[Any], pictures: Sequence[str], split
     category = {"id": 1, "name": "person", "keypoints": list(COCO17.keypoints), "skeleton": []}
     path.write_text(json.dumps({"images": images, "annotations": people, "categories": [category]}))
     return path
+
+
+def write_ai_challenger(root: Path, entries: Sequence[Any], date: str = "20170902") -> Path:
+    """Annotations of pictures of 64 x 48, all of which are written too, as the archive is unpacked."""
+    folder = root / f"ai_challenger_keypoint_train_{date}"
+    for entry in entries:
+        if isinstance(entry, dict):
+            write_jpeg(folder / "keypoint_train_images_20170902" / f"{entry.get('image_id')}.jpg")
+    path = folder / f"keypoint_train_annotations_{date}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entries))
+    return path

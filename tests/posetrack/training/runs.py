@@ -3,8 +3,10 @@
 Importing Lightning takes many seconds, so the test process itself never does.
 """
 
+import json
 import multiprocessing
 import os
+import runpy
 import socket
 import sys
 import tempfile
@@ -17,9 +19,10 @@ import torch
 from posetrack.datasets.augment import Geometry
 from posetrack.datasets.people import HeldOut
 from posetrack.models.hrnet import HRNetConfig
-from posetrack.training.recipes import Recipe
+from posetrack.training.recipes import RECIPES, Recipe
 from tests.posetrack.training.stick_people import stick_people
 
+ROOT = Path(__file__).parents[3]
 NARROW = HRNetConfig(width=12, modules=(1, 1, 1), blocks=1, stem=16, bottleneck=8, bottlenecks=1)
 STILL = Geometry(0, 0, 0, 0, 0, 0)
 TINY = Recipe(
@@ -69,11 +72,15 @@ def call(work, *arguments, ranks=1):
 def _call(work, arguments, environment, output):
     os.environ.update(environment)
     torch.set_num_threads(1)
-    os.dup2(os.open(output, os.O_WRONLY | os.O_APPEND), 1)
+    os.dup2(os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
     os.dup2(1, 2)
     try:
         work(*arguments)
         code = 0
+    except SystemExit as leaving:  # as the interpreter ends: a number is the exit code, a text is printed
+        code = leaving.code if isinstance(leaving.code, int) else 1
+        if isinstance(leaving.code, str):
+            print(leaving.code)
     except BaseException:
         traceback.print_exc()
         code = 1
@@ -93,5 +100,31 @@ def run(folder: Path, recipe=TINY, people=6, resume=False, held_out=True, data=N
     return train(recipe, data, others, folder, resume=resume, options=chosen)
 
 
+def command(arguments, data="coco", **changes):
+    """scripts/train.py, with a recipe as small as a test needs; the data sets are in the official form."""
+    RECIPES["tiny"] = replace(TINY, data=data, **({"epochs": 1} | changes))
+    sys.argv = ["train.py", *arguments]
+    runpy.run_path(str(ROOT / "scripts/train.py"), run_name="__main__")
+
+
 def checkpoint(folder: Path):
     return torch.load(folder / "last.pt", weights_only=True)
+
+
+def tensors(tree, prefix=""):
+    """Every tensor of a checkpoint by its path."""
+    if isinstance(tree, torch.Tensor):
+        return {prefix: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return {path: t for key, value in items for path, t in tensors(value, f"{prefix}/{key}").items()}
+
+
+def same(one, other):
+    """Whether two checkpoints hold the same tensors, bit for bit."""
+    expected, found = tensors(one), tensors(other)
+    return expected.keys() == found.keys() and all(torch.equal(t, found[p]) for p, t in expected.items())
+
+
+def logged(folder, name):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line[name] for line in lines if name in line]

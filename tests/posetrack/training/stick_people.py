@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 
+from posetrack.datasets.ai_challenger import JOINTS
 from posetrack.datasets.people import Person, PoseData
 from posetrack.skeletons import COCO17, POSETRACK18
+from tests.posetrack.datasets.worlds import write_ai_challenger, write_coco
 
 # Joints of somebody who stands, in units of the body's height, before the limbs are turned at random.
 STANDING = {
@@ -61,3 +63,41 @@ def write_jpegs(data, folder):
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in data.pictures.items():
         assert cv2.imwrite(str(folder / name), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def write_stick_coco(root):
+    """COCO in its official form: eight people to train on, one without a picture, and two to validate on."""
+    for split, count in (("train", 8), ("val", 2)):
+        data = stick_people(count, COCO17, side=64)
+        people = []
+        for i, person in enumerate(data.people, 1):
+            x1, y1, x2, y2 = person.box.tolist()
+            joints = np.column_stack([person.keypoints, 2 * person.labelled]).ravel().tolist()
+            people.append(
+                {"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "keypoints": joints,
+                 "bbox": [x1, y1, x2 - x1, y2 - y1], "area": 2000.0}
+            )  # fmt: skip
+        write_coco(root, people, list(data.pictures), split)
+        write_jpegs(data, root / f"{split}2017")
+    (root / "train2017/000007.jpg").unlink()
+
+
+def write_stick_ai_challenger(root):
+    """AI Challenger in its official form: four people, and somebody of whom only the head is given."""
+    data = stick_people(4, COCO17, side=64, seed=5)
+    entries = []
+    for person in data.people:
+        places = [COCO17.index(name) if name in COCO17.keypoints else None for name in JOINTS]
+        joints = [[0, 0, 3] if slot is None else [*person.keypoints[slot].tolist(), 1] for slot in places]
+        entries.append(
+            {
+                "image_id": person.image.removesuffix(".jpg"),
+                "url": "",
+                "keypoint_annotations": {"human1": joints},
+                "human_annotations": {"human1": person.box.tolist()},
+            }
+        )
+    entries[0]["keypoint_annotations"]["human2"] = [[0, 0, 3]] * 12 + [[30, 5, 1], [30, 12, 2]]
+    entries[0]["human_annotations"]["human2"] = [20, 0, 40, 60]
+    folder = write_ai_challenger(root, entries).parent
+    write_jpegs(data, folder / "keypoint_train_images_20170902")

@@ -23,6 +23,9 @@ PAPER = {
     "mpii_r101_256x256": ("sb_r101", 256, 256, 2, 30, 0.25, 0, 128, 1e-3, (90, 120), 140, "imagenet"),
     "posetrack_w48": ("hrnet_w48", 384, 288, 3, 45, 0.35, 0.3, 96, 1e-4, (10, 15), 20, "pose"),
     "posetrack17_w48": ("hrnet_w48", 384, 288, 3, 45, 0.35, 0.3, 96, 1e-4, (10, 15), 20, "pose"),
+    "posetrack17_r152": ("sb_r152", 384, 288, 3, 40, 0.3, 0, 128, 1e-4, (10, 15), 20, "pose"),
+    "posetrack_r152": ("sb_r152", 384, 288, 3, 40, 0.3, 0, 128, 1e-4, (10, 15), 20, "pose"),
+    "posetrack17_r50": ("sb_r50", 256, 192, 2, 40, 0.3, 0, 128, 1e-4, (10, 15), 20, "pose"),
 }  # fmt: skip
 
 
@@ -60,7 +63,7 @@ def test_every_recipe_has_a_network_a_skeleton_and_its_own_name():
     skeletons = {"coco": COCO17, "mpii": MPII16, "imagenet": POSETRACK18}
     for name, recipe in RECIPES.items():
         assert recipe.name == name
-        assert recipe.skeleton == skeletons.get(recipe.data, POSETRACK18)
+        assert recipe.skeleton == skeletons.get(recipe.sets[0], POSETRACK18)
         network = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
         assert sum(p.numel() for p in models.create(network, empty=True).parameters()) > 1e5
 
@@ -78,6 +81,18 @@ def test_ablations_change_one_thing():
         assert replace(RECIPES[name], name=scratch.name, network=scratch.network) == scratch
     sizes = {(RECIPES[f"ablation_{n}_{s}"].sigma) for n in ("w32", "r50") for s in ("128x96", "384x288")}
     assert sizes == {1, 3}  # as the code at the sizes that it has
+
+
+def test_posetrack_boxes_are_grown_by_15_percent_in_every_recipe():
+    recipes = [recipe for recipe in RECIPES.values() if recipe.data.startswith("posetrack")]
+    assert {recipe.box_growth for recipe in recipes} == {1.15}
+    assert {recipe.data for recipe in recipes} == {"posetrack17", "posetrack18"}
+
+
+def test_additional_data_change_nothing_else():
+    alone, both = RECIPES["coco_w48_384x288"], RECIPES["coco_ai_challenger_w48_384x288"]
+    assert replace(both, name=alone.name, data="coco") == alone
+    assert both.sets == ["coco", "ai_challenger"]
 
 
 def test_learning_rates_fall_at_the_milestones():

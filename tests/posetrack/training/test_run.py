@@ -3,11 +3,8 @@
 import json
 import os
 import resource
-import runpy
 import signal
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import av
 import numpy as np
@@ -27,25 +24,16 @@ from posetrack.skeletons import COCO17
 from posetrack.training.data import middle_part, read_image_folder
 from posetrack.training.light_pose import initialise
 from posetrack.training.recipes import RECIPES
-from tests.posetrack.datasets.worlds import write_coco
 from tests.posetrack.training import runs
-from tests.posetrack.training.stick_people import stick_people, write_jpegs
+from tests.posetrack.training.runs import logged
+from tests.posetrack.training.stick_people import (
+    stick_people,
+    write_jpegs,
+    write_stick_ai_challenger,
+    write_stick_coco,
+)
 
 EMA = replace(runs.TINY, name="averaged", ema_decay=0.9)
-ROOT = Path(__file__).parents[3]
-
-
-def tensors(tree, prefix=""):
-    """Every tensor of a checkpoint by its path."""
-    if isinstance(tree, torch.Tensor):
-        return {prefix: tree}
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    return {path: t for key, value in items for path, t in tensors(value, f"{prefix}/{key}").items()}
-
-
-def logged(folder, name):
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [line[name] for line in lines if name in line]
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +65,8 @@ def test_killed_and_resumed_gives_bitwise_the_same(whole, tmp_path):
     assert process.exitcode == -signal.SIGKILL
     assert runs.checkpoint(tmp_path)["step"] == 2  # 8 pictures: epoch 1 is over, epoch 2 is not
     runs.call(runs.run, tmp_path, EMA, 6, True)
-    expected, found = (tensors(runs.checkpoint(folder)) for folder in (whole, tmp_path))
-    assert expected.keys() == found.keys()
-    assert len(expected) > 300  # weights, their average, and the optimiser's moments
-    assert all(torch.equal(value, found[path]) for path, value in expected.items())
+    assert runs.same(*(runs.checkpoint(folder) for folder in (whole, tmp_path)))
+    assert len(runs.tensors(runs.checkpoint(whole))) > 300  # weights, their average, the optimiser's moments
     assert logged(whole, "loss") == logged(tmp_path, "loss")
     assert (whole / "averaged.safetensors").read_bytes() == (tmp_path / "averaged.safetensors").read_bytes()
 
@@ -259,33 +245,10 @@ def accuracy(weights, root):
     return 100 * np.mean([a == b for a, (_, b) in zip(found, data.pictures, strict=True)])
 
 
-def command(arguments):
-    """scripts/train.py, with a recipe as small as the test needs; the data set is in the official form."""
-    RECIPES["tiny"] = replace(runs.TINY, data="coco", epochs=1)
-    sys.argv = ["train.py", *arguments]
-    runpy.run_path(str(ROOT / "scripts/train.py"), run_name="__main__")
-
-
-def write_stick_coco(root):
-    for split, count in (("train", 8), ("val", 2)):
-        data = stick_people(count, COCO17, side=64)
-        people = []
-        for i, person in enumerate(data.people, 1):
-            x1, y1, x2, y2 = person.box.tolist()
-            joints = np.column_stack([person.keypoints, 2 * person.labelled]).ravel().tolist()
-            people.append(
-                {"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "keypoints": joints,
-                 "bbox": [x1, y1, x2 - x1, y2 - y1], "area": 2000.0}
-            )  # fmt: skip
-        write_coco(root, people, list(data.pictures), split)
-        write_jpegs(data, root / f"{split}2017")
-    (root / "train2017/000007.jpg").unlink()
-
-
 def test_the_command_trains_and_the_tracker_takes_its_weights(tmp_path):
     write_stick_coco(tmp_path / "coco")
     request = f"--recipe tiny --data {tmp_path}/coco --run {tmp_path}/run --threads 1 --accelerator cpu"
-    out = runs.call(command, request.split())
+    out = runs.call(runs.command, request.split())
     assert "coco train: 1 left out" in out
     assert "000007.jpg: missing" in out
     assert logged(tmp_path / "run", "pck_coco_val")  # at the end of the epoch
@@ -296,6 +259,31 @@ def test_the_command_trains_and_the_tracker_takes_its_weights(tmp_path):
     lines = (tmp_path / "out/clip.jsonl").read_text().splitlines()
     assert json.loads(lines[0])["skeleton"]["name"] == "coco17"
     assert len(lines) == 1 + 3, outcome
+
+
+def test_two_sets_train_together(tmp_path):
+    """Eight people of COCO and four of AI Challenger, everybody once an epoch: three steps of four."""
+    write_stick_coco(tmp_path / "coco")
+    write_stick_ai_challenger(tmp_path / "more")
+    request = f"--recipe tiny --data {tmp_path}/coco {tmp_path}/more --run {tmp_path}/run --accelerator cpu"
+    out = runs.call(runs.command, request.split(), "coco+ai_challenger")
+    assert "coco train: 1 left out" in out
+    assert "ai_challenger train: 1 left out" in out
+    assert "human2 of 000000.jpg: no labelled joint that COCO has" in out
+    assert runs.checkpoint(tmp_path / "run")["step"] == 3  # 7 + 4 people
+    assert logged(tmp_path / "run", "pck_coco_val")
+    assert zoo.read_metadata(tmp_path / "run/tiny.safetensors")["skeleton"] == "coco17"
+
+
+def test_every_set_needs_its_folder(tmp_path):
+    request = f"--recipe tiny --data {tmp_path} --run {tmp_path}/run".split()
+    process = runs.start(runs.command, request, "coco+ai_challenger", output=tmp_path / "said")
+    process.join()
+    assert process.exitcode == 1
+    assert (tmp_path / "said").read_text() == (
+        "train.py: --data names 1 folders, but the recipe tiny learns from coco and ai_challenger: "
+        "give one for each, in this order\n"
+    )
 
 
 def write_clip(path, picture):
