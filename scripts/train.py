@@ -2,7 +2,7 @@
 
     python scripts/train.py --recipe coco_w32_256x192 --data /data/coco --run runs/w32 \
         --init hrnet_w32_c_imagenet --precision bf16 --workers 12
-    torchrun --nproc-per-node 8 scripts/train.py --recipe posetrack_w48 --data /data/posetrack18 \
+    torchrun --nproc-per-node 8 -- scripts/train.py --recipe posetrack_w48 --data /data/posetrack18 \
         --run runs/w48 --init runs/coco_w48/coco_w48_384x288.safetensors --precision bf16 --workers 12
     posetrack track clip.mp4 --out out --weights runs/w48/posetrack_w48.safetensors
 

@@ -52,6 +52,19 @@ def test_every_recipe_of_the_paper_has_a_command_to_train_and_one_to_measure() -
     assert measured == {f"runs/{name}/{name}.safetensors" for name in trained}
 
 
+def test_torchrun_takes_the_command_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the two dashes it takes the script's --run for its own --run-path."""
+    from torch.distributed.run import parse_args
+
+    assert train.__doc__
+    (line,) = re.findall(r"^    torchrun (.*)$", train.__doc__.replace("\\\n", ""), re.MULTILINE)
+    launched = parse_args(shlex.split(line))
+    assert (launched.training_script, launched.nproc_per_node) == ("scripts/train.py", "8")
+    monkeypatch.setattr("sys.argv", ["train.py", *launched.training_script_args])
+    assert str(train._arguments().run) == "runs/w48"
+    assert "`torchrun --nproc-per-node N --` in place of `python`" in PATH.read_text()
+
+
 def test_the_scripts_take_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     for script, *words in commands():
         if script == "scripts/evaluate.py":
