@@ -6,7 +6,9 @@
         --run runs/w48 --init runs/coco_w48/coco_w48_384x288.safetensors --precision bf16 --workers 12
     posetrack track clip.mp4 --out out --weights runs/w48/posetrack_w48.safetensors
 
-The same command with --resume goes on after a stop of any kind. Curves: tensorboard --logdir runs.
+The same command with --resume goes on after a stop of any kind. On SIGTERM and the first Ctrl-C the step in
+progress is finished and saved; the exit code is then 143 or 130, of which torchrun makes 1.
+Curves: tensorboard --logdir runs.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.data import ImageData, read_image_folder
 from posetrack.training.recipes import RECIPES, Recipe
+from posetrack.training.stop import Stopped
 
 
 def main() -> None:
@@ -40,6 +43,12 @@ def main() -> None:
         recipe = _recipe(given)
         data, held_out = _read(recipe, given.data)
         _train(recipe, data, held_out, given)
+    except Stopped as stopped:
+        if _is_first():
+            print(stopped, flush=True)
+        # One process of each machine tells how it ended. Where it is the one that has started the others, it
+        # would be killed if one of these seemed to fail.
+        sys.exit(stopped.exit_code if os.environ.get("LOCAL_RANK", "0") == "0" else 0)
     except PoseTrackError as error:
         sys.exit(f"train.py: {error}")
 

@@ -26,6 +26,7 @@ from posetrack.datasets.pictures import read_picture
 from posetrack.errors import InputError
 from posetrack.training.plan import Permutations, Plan, Shares, WeightedDraws
 from posetrack.training.recipes import Recipe
+from posetrack.training.stop import ignore_signals
 
 Example = dict[str, Any]  # tensors, and under "lost" why another example was taken ("" if none was)
 ATTEMPTS = 20  # examples in a row that may be unreadable before the run stops
@@ -171,13 +172,15 @@ def loader(examples: Examples, shares: Shares, workers: int, pin: bool = False) 
         batch_sampler=shares,
         num_workers=workers,
         pin_memory=pin,
-        worker_init_fn=_single_thread,  # where workers are not forked
+        worker_init_fn=_serve,
         prefetch_factor=4 if workers else None,
     )
 
 
-def _single_thread(worker: int) -> None:
-    cv2.setNumThreads(1)
+def _serve(worker: int) -> None:
+    """Begin a worker process."""
+    cv2.setNumThreads(1)  # where workers are not forked
+    ignore_signals()
 
 
 def split(batch: Example, parts: int) -> list[dict[str, Tensor]]:

@@ -27,6 +27,7 @@ from posetrack.training.data import Example, split
 from posetrack.training.ema import WeightAverage
 from posetrack.training.plan import Plan
 from posetrack.training.recipes import Recipe
+from posetrack.training.stop import StopRequest
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Training(pl.LightningModule):
         self._record: record.Record | None = None
         self._losses: list[Tensor] = []
         self.unsaved = ""  # why the last checkpoint could not be written
+        self.request = StopRequest()
+        self.stopped = 0  # the signal that ended the run before its time
 
     def loss(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Mean loss of some examples, per unit of `amount`."""
@@ -183,6 +186,10 @@ class Training(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: object, batch: Example, index: int) -> None:
         self.seconds = time.monotonic() - self._began
+        self.stopped = self._stop_requested() if self.step < self.plan.steps else 0
+        if self.stopped:
+            self.trainer.should_stop = True
+            self.save()  # at once: a validation may outlast the patience of whoever asked
         if self.step % self.options.log_steps == 0 or self.step >= self.plan.steps:
             self._log_loss()
         validates = self.plan.ends_epoch(self.step, self.options.validate_epochs)
@@ -192,6 +199,14 @@ class Training(pl.LightningModule):
             self.write({"epoch": round(self.plan.epoch(self.step), 3), **self.results})
         if validates or self.plan.ends_epoch(self.step) or self._save_is_due():
             self.save()
+
+    def _stop_requested(self) -> int:
+        """The signal that any of the processes has received, so that all of them stop after the same step."""
+        if self.trainer.world_size == 1:
+            return self.request.signal
+        number = torch.tensor(self.request.signal, device=self.device)
+        torch.distributed.all_reduce(number, torch.distributed.ReduceOp.MAX)
+        return int(number)
 
     def _log_loss(self) -> None:
         loss = self._sum(torch.stack(self._losses).mean())
@@ -248,3 +263,5 @@ class Training(pl.LightningModule):
             self.save()
         if self._record is not None:
             self._record.close()
+        if self.stopped:
+            self.trainer.strategy.barrier()  # nobody leaves before the checkpoint is there

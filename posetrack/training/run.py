@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from posetrack.training.module import Options, Training
 from posetrack.training.plan import Plan, Shares
 from posetrack.training.pose import PoseTraining
 from posetrack.training.recipes import Recipe
+from posetrack.training.stop import Stopped, StopRequest
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -59,6 +61,7 @@ def train(
     Raises:
         PoseTrackError: the folder has a run already, or one of another recipe; weights that do not fit; no
             room for the last checkpoint or the weights.
+        Stopped: SIGTERM or SIGINT came before the last step; the step that was then in progress is saved.
     """
     processes = _processes(options)
     if recipe.batch % (processes * options.accumulate):
@@ -83,12 +86,20 @@ def train(
     shares = Shares(module.plan, module.step, trainer.global_rank, processes, options.stop_at)
     if len(shares):
         pin = trainer.accelerator.name() == "cuda"
-        trainer.fit(module, loader(examples, shares, options.workers, pin))
+        with StopRequest(insist=processes == 1) as module.request:
+            trainer.fit(module, loader(examples, shares, options.workers, pin))
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero and module.step >= module.plan.steps:
         export.trained(recipe, module.best_network, path, module.step * recipe.batch, module.results)
     if module.unsaved:
         raise PoseTrackError(f"{module.unsaved}: make room, then go on with --resume")
+    if module.stopped:
+        name = signal.Signals(module.stopped).name
+        raise Stopped(
+            f"{name}: stopped after step {module.step} of {module.plan.steps}, saved in {checkpoint}; "
+            "go on with the same command and --resume",
+            module.stopped,
+        )
     return path
 
 
@@ -161,7 +172,7 @@ def _trainer(options: Options, processes: int) -> pl.Trainer:
     cuda = options.accelerator in ("gpu", "cuda") or (
         options.accelerator == "auto" and torch.cuda.is_available()
     )
-    return pl.Trainer(
+    trainer = pl.Trainer(
         accelerator="gpu" if cuda else "cpu",
         devices=local,
         precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
@@ -174,3 +185,7 @@ def _trainer(options: Options, processes: int) -> pl.Trainer:
         enable_model_summary=False,
         **many,
     )
+    # Lightning's handler of SIGTERM leaves no checkpoint of ours, and talks from within the signal to other
+    # processes, which may be in the midst of something else. `StopRequest` takes its place.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return trainer
