@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,16 +14,37 @@ from torch import Tensor, nn
 from posetrack.errors import PoseTrackError
 from posetrack.models.shapes import name_of
 from posetrack.training.recipes import Recipe
+from posetrack.zoo import read_metadata
+
+SETS = {
+    "coco": "COCO train2017",
+    "ai_challenger": "AI Challenger human keypoints, training split",
+    "mpii": "MPII Human Pose, training split",
+    "posetrack17": "PoseTrack 2017, training split",
+    "posetrack18": "PoseTrack 2018, training split",
+    "lspet": "Leeds Sports Pose Extended, images 1-9000",
+    "imagenet": "ImageNet, training split",
+}
+# What is known for sure to bind the weights; of the other sets nothing is claimed either way.
+LICENCES = {"lspet": "trained on photos for research use only"}
 
 
 def trained(
-    recipe: Recipe, network: nn.Module, path: Path, pictures: int, results: Mapping[str, float]
+    recipe: Recipe,
+    network: nn.Module,
+    path: Path,
+    pictures: int,
+    results: Mapping[str, float],
+    unlabelled: Sequence[str] = (),
+    origin: Mapping[str, str] | None = None,
 ) -> None:
-    """Write what a recipe gave, with all that `posetrack track --weights` must know of it.
+    """Write what a recipe gave, with all that a user and `posetrack track --weights` must know of it.
 
     Args:
         pictures: that the network learned from, each time counted.
-        results: of its last validation.
+        results: of its last validation, on people or pictures that training never saw.
+        unlabelled: joints that nobody in the training data has; what the network says of them is noise.
+        origin: metadata about the weights it began with, as `origin_of` gives them.
 
     Raises:
         PoseTrackError: no room, or weights that are not finite or do not fit into half precision.
@@ -34,10 +55,16 @@ def trained(
         "recipe": recipe.name,
         "input_width": str(recipe.width),
         "input_height": str(recipe.height),
-        "trained_on": recipe.data,
+        "trained_on": " and ".join(SETS[data] for data in recipe.sets),
         "pictures": str(pictures),
         "validation": json.dumps(dict(results)),
+        **(origin or {}),
     }
+    licences = [metadata.get("licence", ""), *(LICENCES.get(data, "") for data in recipe.sets)]
+    if any(licences):
+        metadata["licence"] = "; ".join(dict.fromkeys(filter(None, licences)))
+    if unlabelled:
+        metadata["unlabelled"] = ",".join(unlabelled)
     if recipe.data != "imagenet":
         softmax = recipe.loss == "cross_entropy"
         metadata |= {
@@ -50,6 +77,16 @@ def trained(
         write(state, path, metadata)
     except (OSError, ValueError) as error:
         raise PoseTrackError(f"{path}: the weights cannot be written ({error})") from error
+
+
+def origin_of(path: Path) -> dict[str, str]:
+    """What metadata of a network say of the weights that it began with: which, and what binds them."""
+    facts = read_metadata(path) if path.suffix == ".safetensors" else {}
+    taught = f", trained on {facts['trained_on']}" if "trained_on" in facts else ""
+    return {
+        "began_with": path.name + taught,
+        **({"licence": facts["licence"]} if "licence" in facts else {}),
+    }
 
 
 def half_precision(network: nn.Module) -> dict[str, Tensor]:

@@ -64,6 +64,7 @@ class Training(pl.LightningModule):
         self.seconds = 0.0  # of training, over all resumptions
         self.lost: set[str] = set()  # why examples could not be read
         self.results: dict[str, float] = {}  # of the last validation
+        self.origin: dict[str, str] = {}  # what export says of the weights that the run began with
         self.average: WeightAverage | None = None
         self._resumed: Mapping[str, Any] | None = None
         self._record: record.Record | None = None
@@ -103,6 +104,8 @@ class Training(pl.LightningModule):
         """Go on from the content of a checkpoint."""
         self.network.load_state_dict(state["network"])
         self.step, self.seconds = state["step"], state["seconds"]
+        # Checkpoints of the first version lack these.
+        self.results, self.origin = dict(state.get("results", {})), dict(state.get("origin", {}))
         self._resumed = state
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -252,6 +255,8 @@ class Training(pl.LightningModule):
             "run": json.dumps(self.describe()),
             "step": self.step,
             "seconds": self.seconds,
+            "results": {name: float(value) for name, value in self.results.items()},
+            "origin": self.origin,
             "network": self.network.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
             "optimiser": optimiser.state_dict(),

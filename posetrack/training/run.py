@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import nn
 
@@ -79,7 +80,7 @@ def train(
             )
         module.resume(record.read(checkpoint, module.describe()))
     else:
-        _initialise(module.network, recipe, init)
+        module.origin = _initialise(module.network, recipe, init)
     if options.channels_last:
         module.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trainer = _trainer(options, processes)
@@ -90,7 +91,8 @@ def train(
             trainer.fit(module, loader(examples, shares, options.workers, pin))
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero and module.step >= module.plan.steps:
-        export.trained(recipe, module.best_network, path, module.step * recipe.batch, module.results)
+        pictures, unlabelled = module.step * recipe.batch, _unlabelled(data)
+        export.trained(recipe, module.best_network, path, pictures, module.results, unlabelled, module.origin)
     if module.unsaved:
         raise PoseTrackError(f"{module.unsaved}: make room, then go on with --resume")
     if module.stopped:
@@ -134,8 +136,16 @@ def _module(
     return PoseTraining(recipe, plan, network, options, folder, held_out), PeopleExamples(recipe, plan, data)
 
 
-def _initialise(network: nn.Module, recipe: Recipe, init: str | Path | None) -> None:
-    """Weights to begin with, as the recipe wants them."""
+def _unlabelled(data: PoseData | ImageData) -> list[str]:
+    """Joints that nobody has."""
+    if isinstance(data, ImageData):
+        return []
+    labelled = np.any([person.labelled for person in data.people], axis=0)
+    return [joint for joint, seen in zip(data.skeleton.keypoints, labelled, strict=True) if not seen]
+
+
+def _initialise(network: nn.Module, recipe: Recipe, init: str | Path | None) -> dict[str, str]:
+    """Weights to begin with, as the recipe wants them, and what export says of them."""
     if recipe.he_draw:
         initialise(network)
     if init is None:
@@ -145,13 +155,14 @@ def _initialise(network: nn.Module, recipe: Recipe, init: str | Path | None) -> 
                 f"the recipe {recipe.name} begins with {wanted} weights: give their file with --init, "
                 "or begin with none by --scratch"
             )
-        return
+        return {}
     path = Path(init) if Path(init).exists() else zoo.weights(str(init))
     state = zoo.read_checkpoint(path)
     if recipe.init == "imagenet":
         zoo.init_from_imagenet(network, state, str(path))
     else:
         zoo.load_into(network, state, str(path))
+    return export.origin_of(path)
 
 
 def _processes(options: Options) -> int:

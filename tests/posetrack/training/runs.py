@@ -89,7 +89,7 @@ def _call(work, arguments, environment, output):
     os._exit(code)  # without waiting for what Lightning registered
 
 
-def run(folder: Path, recipe=TINY, people=6, resume=False, held_out=True, data=None, **options):
+def run(folder: Path, recipe=TINY, people=6, resume=False, held_out=True, data=None, init=None, **options):
     """A training on stick people, in this process."""
     from posetrack.training.module import Options
     from posetrack.training.run import train
@@ -97,7 +97,7 @@ def run(folder: Path, recipe=TINY, people=6, resume=False, held_out=True, data=N
     data = data or stick_people(people)
     others = [HeldOut("sticks", data.people, data.pictures)] if held_out else []
     chosen = Options(accelerator="cpu", log_steps=1, **options)
-    return train(recipe, data, others, folder, resume=resume, options=chosen)
+    return train(recipe, data, others, folder, init, resume, chosen)
 
 
 def command(arguments, data="coco", **changes):

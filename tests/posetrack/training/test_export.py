@@ -1,5 +1,6 @@
 """Weights of every network family as a recipe exports them: the tracker builds the same network from them."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from posetrack.models.hrnet import HRNetConfig
 from posetrack.models.shapes import name_of
 from posetrack.models.simple_baseline import R18
 from posetrack.skeletons import SKELETONS
-from posetrack.training.export import trained
+from posetrack.training.export import SETS, origin_of, trained
 from posetrack.training.recipes import LIGHT, RECIPES
 
 NARROW = HRNetConfig(width=4, modules=(1, 1, 1), blocks=1, stem=8, bottleneck=4, bottlenecks=1)
@@ -47,6 +48,43 @@ def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     facts = zoo.read_metadata(path)
     assert (facts["recipe"], facts["pictures"]) == (recipe.name, "1234")
     assert facts["validation"] == '{"pck": 50.0}'
+
+
+def exported(recipe, path, **more):
+    """The metadata of an untrained network as a recipe would export it."""
+    recipe = replace(recipe, network=NARROW, half_precision=False)
+    network = models.create(name_of(NARROW), len(recipe.skeleton))
+    trained(recipe, network, path, 64, {"pck_lspet": 61.25, "pck_others": 70.5}, **more)
+    return zoo.read_metadata(path)
+
+
+def test_weights_say_what_they_learned_from_and_what_binds_them(tmp_path):
+    facts = exported(LIGHT, tmp_path / "light.safetensors", unlabelled=("left_ear", "right_ear"))
+    assert facts["trained_on"] == "Leeds Sports Pose Extended, images 1-9000"
+    assert facts["licence"] == "trained on photos for research use only"
+    assert facts["unlabelled"] == "left_ear,right_ear"
+    assert json.loads(facts["validation"]) == {"pck_lspet": 61.25, "pck_others": 70.5}
+    assert "began_with" not in facts
+
+    facts = exported(RECIPES["coco_ai_challenger_w48_384x288"], tmp_path / "both.safetensors")
+    assert facts["trained_on"] == "COCO train2017 and AI Challenger human keypoints, training split"
+    assert not {"licence", "unlabelled", "began_with"} & facts.keys()  # nothing is claimed of other sets
+
+
+def test_every_data_set_of_a_recipe_has_a_name():
+    assert {name for recipe in RECIPES.values() for name in recipe.sets} == set(SETS)
+
+
+def test_what_binds_weights_binds_those_that_began_with_them(tmp_path):
+    exported(LIGHT, tmp_path / "light.safetensors")
+    origin = origin_of(tmp_path / "light.safetensors")
+    facts = exported(RECIPES["posetrack_w48"], tmp_path / "tuned.safetensors", origin=origin)
+    assert facts["began_with"] == ("light.safetensors, trained on Leeds Sports Pose Extended, images 1-9000")
+    assert facts["trained_on"] == "PoseTrack 2018, training split"
+    assert facts["licence"] == "trained on photos for research use only"
+    facts = exported(LIGHT, tmp_path / "again.safetensors", origin=origin)
+    assert facts["licence"] == "trained on photos for research use only"  # said once
+    assert origin_of(tmp_path / "resnet50.pth") == {"began_with": "resnet50.pth"}
 
 
 def test_names_of_shapes():

@@ -71,6 +71,27 @@ def test_killed_and_resumed_gives_bitwise_the_same(whole, tmp_path):
     assert (whole / "averaged.safetensors").read_bytes() == (tmp_path / "averaged.safetensors").read_bytes()
 
 
+def killed_before_the_export(folder, init):
+    """The weights are saved at the end of the last step; the process dies before they are exported."""
+    from posetrack.training import export
+
+    export.trained = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+    runs.run(folder, EMA, init=init)
+
+
+def test_the_exported_file_knows_its_data_its_results_and_its_beginning(whole, tmp_path):
+    begin = whole / "averaged.safetensors"
+    process = runs.start(killed_before_the_export, tmp_path, begin)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    runs.call(runs.run, tmp_path, EMA, 6, True)  # nothing to train is left, and --init is not given again
+    facts = zoo.read_metadata(tmp_path / "averaged.safetensors")
+    assert json.loads(facts["validation"]) == {"pck_sticks": logged(tmp_path, "pck_sticks")[-1]}
+    assert facts["unlabelled"] == "left_ear,right_ear"  # stick people in PoseTrack's joints have none
+    assert facts["licence"] == "trained on photos for research use only"
+    assert facts["began_with"] == "averaged.safetensors, trained on Leeds Sports Pose Extended, images 1-9000"
+
+
 # Momentum keeps rounding as small as it is; Adam divides a gradient of rounding alone by its own size.
 SGD = replace(runs.TINY, name="shared", optimiser="sgd", learning_rate=0.01, he_draw=True, epochs=2)
 
@@ -272,7 +293,10 @@ def test_two_sets_train_together(tmp_path):
     assert "human2 of 000000.jpg: no labelled joint that COCO has" in out
     assert runs.checkpoint(tmp_path / "run")["step"] == 3  # 7 + 4 people
     assert logged(tmp_path / "run", "pck_coco_val")
-    assert zoo.read_metadata(tmp_path / "run/tiny.safetensors")["skeleton"] == "coco17"
+    facts = zoo.read_metadata(tmp_path / "run/tiny.safetensors")
+    assert facts["skeleton"] == "coco17"
+    assert facts["trained_on"] == "COCO train2017 and AI Challenger human keypoints, training split"
+    assert "unlabelled" not in facts  # COCO has the joints that AI Challenger lacks
 
 
 def test_every_set_needs_its_folder(tmp_path):
