@@ -64,6 +64,8 @@ LIGHT = Preset(
         every_pose=False,
         duplicate_oks=0.6,
         birth_score=0.5,
+        colour_weight=2.0,
+        return_likeness=0.85,
     ),
 )
 

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.types import Detections, Frame, Poses, Tracks
+from trackers.appearance import Looks, looks_of
 from trackers.base import Motion
+from trackers.gallery import Gallery
 from trackers.matching import MATCHERS
 from trackers.memory import Bools, Ints, Memory
 from trackers.similarity import box_areas, iou, nms, oks, suppress
@@ -46,6 +48,11 @@ class FlowTrackerSettings:
     threshold: float = 0.15  # * least similarity of a match
     matching: Literal["greedy", "hungarian"] = "greedy"
 
+    # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
+    colour_weight: float = 0.0  # [0] exponent of likeness among those whose similarity suffices
+    return_likeness: float | None = None  # [None] from which a new person is one who was lost; None: never
+    return_seconds: float = 3.0  # how long a person may be lost
+
     # What counts
     box_score: float = 0.0  # people below it are dropped (the paper drops boxes under 0.5 before)
     joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
@@ -64,6 +71,7 @@ class FlowTracker:
 
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
+        self._gallery = Gallery(max(self.settings.return_seconds, self.settings.memory_seconds))
         self._frame = 0  # of the next update
         self._next_id = 1
 
@@ -72,6 +80,7 @@ class FlowTracker:
     def propagate(self, motion: Motion) -> Detections:
         if motion.cut:
             self._memory = Memory.empty()
+            self._gallery.clear()
         last = self._memory[: np.count_nonzero(self._memory.frame == self._frame - 1)]
         if self.settings.similarity == "flow_oks":
             self._memory = self._memory.moved(motion)
@@ -112,14 +121,21 @@ class FlowTracker:
         keep = self._distinct(poses)
         if len(keep) < len(poses):
             poses, propagated = poses[keep], propagated[keep]
-        ids = self._match(poses, frame.time)
+        looks = self._looks(frame, poses)
+        ids = self._match(poses, looks, frame.time)
         new = (ids == 0) & (poses.scores >= self.settings.birth_score)
+        if looks is not None and self.settings.return_likeness is not None:
+            least = self.settings.return_likeness
+            ids += self._gallery.returned(looks, poses.boxes, new, ids, frame.time, least)
+            new &= ids == 0
         ids[new] = self._next_id + np.arange(new.sum())
         self._next_id += int(new.sum())
         known = ids > 0
         if not known.all():
             poses, ids, propagated = poses[known], ids[known], propagated[known]
         self._remember(poses, ids, propagated, frame.time)
+        if looks is not None:
+            self._gallery.remember(looks[known], poses.boxes, ids, frame.time)
         return Tracks(poses, ids, propagated, frame.index, frame.time, frame.size)
 
     def _distinct(self, poses: Poses) -> NDArray[np.intp]:
@@ -135,7 +151,14 @@ class FlowTracker:
             rows = np.sort(rows[suppress(alike, candidates.scores, s.duplicate_oks)])
         return rows
 
-    def _match(self, poses: Poses, time: float) -> Ints:
+    def _looks(self, frame: Frame, poses: Poses) -> Looks | None:
+        """Of the new poses; None if colours are not asked for."""
+        s = self.settings
+        if s.colour_weight == 0 and s.return_likeness is None:
+            return None
+        return looks_of(frame.image, poses, s.joint_score)
+
+    def _match(self, poses: Poses, looks: Looks | None, time: float) -> Ints:
         """(N,) the identity of each pose, 0 for an unknown one."""
         ids = np.zeros(len(poses), np.int64)
         memory = self._memory
@@ -151,7 +174,13 @@ class FlowTracker:
             order = np.argsort(memory.ids, kind="stable")
             people, first = np.unique(memory.ids[order], return_index=True)
             similarity = np.maximum.reduceat(similarity[order], first, axis=0)
-        columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
+        threshold = self.settings.threshold
+        if looks is not None and self.settings.colour_weight > 0:
+            # Colours only rank those who are near enough: clothes in another light are no reason to part.
+            likeness = np.nan_to_num(self._gallery.likeness(people, looks), nan=1.0)
+            ranked = np.maximum(similarity * likeness**self.settings.colour_weight, 1e-6)
+            similarity, threshold = np.where(similarity >= threshold, ranked, 0), 0.0
+        columns, rows = MATCHERS[self.settings.matching](similarity, threshold)
         ids[rows] = people[columns]
         return ids
 

@@ -1,0 +1,132 @@
+"""The colours that people wear, sampled under their joints: cheap, and enough to tell a few people apart.
+
+N people, P parts of the body, C colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.types import Poses
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+PARTS = 2  # trunk and thighs
+LEVELS = (6, 7, 7)  # bins of brightness, redness, blueness
+COLOURS = int(np.prod(LEVELS))
+ACROSS, DOWN = np.meshgrid(np.linspace(0.1, 0.9, 6), np.linspace(0.05, 0.95, 8))  # places on the trunk
+ALONG = np.linspace(0.1, 0.95, 10)  # places on a thigh, in three lines side by side
+ASIDE = (-0.15, 0.0, 0.15)  # of these lines, in widths of the hips
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """Square roots of colour histograms: the product of two people's is their Bhattacharyya coefficient."""
+
+    colours: Floats  # (N, P, C), each a unit vector
+    known: Bools  # (N, P) the part's joints were found; else its colours are zeros
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    def __getitem__(self, rows: Bools | NDArray[np.intp]) -> Looks:
+        return Looks(self.colours[rows], self.known[rows])
+
+
+def looks_of(image: NDArray[np.uint8], poses: Poses, joint_score: float = 0.0) -> Looks:
+    """Colours of the trunk and of the thighs of everybody.
+
+    Args:
+        image: (H, W, 3) RGB.
+        joint_score: joints below it, and those without a position, are not gone by.
+    """
+    found = (poses.keypoint_scores > 0) & (poses.keypoint_scores >= joint_score)
+    slots = {
+        name: poses.skeleton.index(name)
+        for side in ("left", "right")
+        for name in (f"{side}_shoulder", f"{side}_hip", f"{side}_knee")
+    }
+    at = {name: poses.keypoints[:, None, slot] for name, slot in slots.items()}  # (N, 1, 2)
+    seen = {name: found[:, slot] for name, slot in slots.items()}
+    trunk = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    thighs = ("left_hip", "right_hip", "left_knee", "right_knee")
+    known = np.stack([np.all([seen[n] for n in part], axis=0) for part in (trunk, thighs)], axis=1)
+    places = (_quadrangle(*(at[n] for n in trunk)), _thighs(*(at[n] for n in thighs)))
+    colours = np.stack([histograms(image, points) for points in places], axis=1) * known[..., None]
+    return Looks(colours, known & colours.any(axis=2))  # a part outside the picture shows nothing
+
+
+def alike(a: Looks, b: Looks) -> Floats:
+    """(N, M) from 0, no colour in common, to 1: mean over the parts known of both; NaN where no part is."""
+    shared = a.known[:, None] & b.known[None, :]  # (N, M, P)
+    each = np.einsum("npc,mpc->nmp", a.colours, b.colours) * shared
+    count = shared.sum(axis=2)
+    mean: Floats = np.where(count > 0, each.sum(axis=2) / np.maximum(count, 1), np.nan).astype(np.float32)
+    return mean
+
+
+def histograms(image: NDArray[np.uint8], points: NDArray[np.floating]) -> Floats:
+    """(N, C) square roots of the colour shares at points (N, S, 2); zeros where all lie outside the picture.
+
+    Brightness and chromaticity, each shared out between its two nearest bins, so that a little more light
+    moves a little weight.
+    """
+    H, W = image.shape[:2]
+    N = len(points)
+    x, y = np.rint(points[..., 0]).astype(np.intp), np.rint(points[..., 1]).astype(np.intp)
+    weight = ((x >= 0) & (x < W) & (y >= 0) & (y < H)).astype(np.float32)  # (N, S)
+    pixels = image[y.clip(0, H - 1), x.clip(0, W - 1)].astype(np.float32)  # (N, S, 3)
+    total = pixels.sum(axis=2) + 30  # dark pixels have no colour to speak of
+    red, blue = (pixels[..., c] * 3 / total for c in (0, 2))
+    positions = (np.sqrt(total / 795), (red - 0.4) / 1.4, (blue - 0.4) / 1.4)
+    cell = np.broadcast_to(np.arange(N)[:, None], x.shape)  # of a table (N, *LEVELS), flat
+    parts = [(cell, weight)]
+    for position, bins in zip(positions, LEVELS, strict=True):
+        place = np.clip(position * bins - 0.5, 0, bins - 1)
+        low = np.minimum(place.astype(np.intp), bins - 2)
+        upper = place - low
+        parts = [
+            (cell * bins + low + step, weight * share)
+            for cell, weight in parts
+            for step, share in ((0, 1 - upper), (1, upper))
+        ]
+    cells, weights = (np.concatenate([p[k].ravel() for p in parts]) for k in (0, 1))
+    table = np.bincount(cells, weights, minlength=N * COLOURS).reshape(N, COLOURS)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1e-6)
+    roots: Floats = np.sqrt(shares).astype(np.float32)
+    return roots
+
+
+def _quadrangle(
+    left_top: NDArray[np.floating],
+    right_top: NDArray[np.floating],
+    left_bottom: NDArray[np.floating],
+    right_bottom: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """(N, S, 2) a grid between four corners (N, 1, 2)."""
+    u, v = ACROSS.reshape(1, -1, 1), DOWN.reshape(1, -1, 1)
+    top, bottom = left_top * (1 - u) + right_top * u, left_bottom * (1 - u) + right_bottom * u
+    grid: NDArray[np.floating] = top * (1 - v) + bottom * v
+    return grid
+
+
+def _thighs(
+    left_hip: NDArray[np.floating],
+    right_hip: NDArray[np.floating],
+    left_knee: NDArray[np.floating],
+    right_knee: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """(N, S, 2) lines from hips to knees, all (N, 1, 2)."""
+    width = np.linalg.norm(left_hip - right_hip, axis=2, keepdims=True)
+    along = ALONG.reshape(1, -1, 1)
+    lines = []
+    for hip, knee in ((left_hip, left_knee), (right_hip, right_knee)):
+        bone = knee - hip
+        across = np.stack([-bone[..., 1], bone[..., 0]], axis=2)
+        across = across / np.maximum(np.linalg.norm(bone, axis=2, keepdims=True), 1e-6)
+        lines += [hip * (1 - along) + knee * along + share * width * across for share in ASIDE]
+    return np.concatenate(lines, axis=1)
