@@ -30,11 +30,12 @@ from posetrack.training.assignment import Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
 from posetrack.training.muon import Muon
 from posetrack.training.store import Store
-from posetrack.zoo.checkpoint import read_checkpoint
+from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into
 
 # Width and height of the scenes, one shape per batch: those of videos, wide and upright, at two sizes.
 SHAPES = ((416, 256), (512, 288), (256, 416), (384, 384))
+LONG_SIDE = 480  # of the input in use: between what suits large people (416) and small ones (512)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_side: int = 416) -> None:
+def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_side: int = LONG_SIDE) -> None:
     """Write the averaged weights of a run as `LightDetector` reads them, in half precision.
 
     Args:
@@ -153,7 +154,7 @@ def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_si
         "model": "light_detector",
         "input_long_side": str(long_side),
         "score_threshold": str(score_threshold),
-        "pictures": str(state["pictures"]),
+        "pictures": str(state.get("before", 0) + state["pictures"]),
         "trained_on": "LSPET train (9,000 photos) and 450 of BSDS500, as mosaics; soft boxes from YOLOX-nano",
         "licence": "research only, as the training photos; boxes by an Apache-2.0 network",
         "recipe": json.dumps(state["recipe"]),
@@ -171,6 +172,7 @@ class Run:
         self.average = WeightAverage(self.network, recipe.average)
         self.optimiser = Muon(self.network, ("stem", "score", "sides"), weight_decay=recipe.decay)
         self.step, self.spent, self.seen = 0, 0.0, time.monotonic()
+        self.before = 0  # pictures that the weights had seen when the run began
         self.blind_steps = 1500  # over which the predictions get their say in the assignment
 
     @property
@@ -232,6 +234,7 @@ class Run:
             "blind_steps": self.blind_steps,
             "spent": self.spent,
             "pictures": self.pictures,
+            "before": self.before,
             "recipe": asdict(self.recipe),
         }
 
@@ -241,12 +244,14 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.spent, self.seen = state["step"], state["spent"], time.monotonic()
         self.blind_steps = state["blind_steps"]
+        self.before = state.get("before", self.before)
 
     def start_from(self, path: Path) -> None:
         """Begin with exported weights. They know where people are: their predictions count at once."""
         weights = read_checkpoint(path)
         load_into(self.network, weights, str(path))
         load_into(self.average.network, weights, str(path))
+        self.before = int(read_metadata(path).get("pictures", 0))
         self.blind_steps = 1
 
 

@@ -29,7 +29,7 @@ from posetrack.training.muon import Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.store import OneFile, Store
 from posetrack.training.validate import validate
-from posetrack.zoo.checkpoint import read_checkpoint
+from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into
 
 
@@ -101,6 +101,7 @@ class LightPoseTraining:
         self.average = WeightAverage(self.network, recipe.ema_decay)
         self.optimiser = Muon(self.network, ("conv1", "final_layer"), weight_decay=recipe.weight_decay)
         self.pictures = 0
+        self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
         self.seconds = 0.0  # of training, over all resumptions
         self.store: Store = OneFile(folder / "last.pt") if store is None else store
@@ -111,6 +112,7 @@ class LightPoseTraining:
         state = read_checkpoint(path)
         load_into(self.network, state, str(path))
         load_into(self.average.network, state, str(path))
+        self.before = int(read_metadata(path).get("pictures", 0))
 
     def resume(self) -> bool:
         """Go on from the stored state, if there is one."""
@@ -123,6 +125,7 @@ class LightPoseTraining:
             self.optimiser.load_state_dict(state["optimiser"])
             self.pictures, self.seconds = state["pictures"], state["seconds"]
             self.stage = self.recipe.stages[state["stage"]]
+            self.before = state.get("before", self.before)
         except (KeyError, IndexError, RuntimeError, ValueError) as error:
             raise PoseTrackError(
                 f"{self.store} is no checkpoint of this recipe: choose another run folder"
@@ -138,6 +141,7 @@ class LightPoseTraining:
             "pictures": self.pictures,
             "seconds": self.seconds,
             "stage": self.recipe.stages.index(self.stage),
+            "before": self.before,
         }
         self.store.write(state)
 
@@ -243,7 +247,7 @@ class LightPoseTraining:
             "sigma": str(self.stage.sigma),
             "licence": "trained on photos for research use only; see MODEL_CARD.md",
             "trained_on": "Leeds Sports Pose Extended, images 1-9000",
-            "pictures": str(self.pictures),
+            "pictures": str(self.before + self.pictures),
             "pck": json.dumps(self._accuracy(network.to(self.device))),
         }
         write(half_precision(network), path, metadata)

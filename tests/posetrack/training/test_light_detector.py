@@ -15,6 +15,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector
 from posetrack.training.light_detector import Batches, Recipe, Run, export, train
 from posetrack.training.store import OneFile
+from posetrack.zoo.checkpoint import read_metadata
 
 
 @pytest.fixture
@@ -70,6 +71,8 @@ def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) 
             if not name.endswith("num_batches_tracked"):
                 assert torch.equal(copy[name], value.half().float()), name
     assert run.blind_steps == 1  # the predictions have their say from the first step
+    export(run.state() | {"pictures": 20}, tmp_path / "second.safetensors", score_threshold=0.5)
+    assert read_metadata(tmp_path / "second.safetensors")["pictures"] == "28"  # of both stretches
 
 
 def test_workers_make_every_batch_once_and_in_order(scenes: Scenes) -> None:

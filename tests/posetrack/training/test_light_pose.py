@@ -124,6 +124,7 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
     again.start_from(tmp_path / "light.safetensors")
     for copy in (again.network.state_dict(), again.average.network.state_dict()):
         assert all(torch.equal(copy[name], value.float()) for name, value in state.items())
+    assert again.before == 200  # pictures that its weights have seen
     assert not unexpected
     assert all(name.endswith("num_batches_tracked") for name in missing)
 
