@@ -207,8 +207,9 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
     skeleton = SKELETONS[usage["skeleton"]]
     network = models.create(usage["model"], len(skeleton), empty=True)
     zoo.load_into(network, state, source=str(path))
-    # No PoseTrack file labels the ears, so what a network says of them is noise.
-    unlabelled = ("left_ear", "right_ear") if skeleton.name == "posetrack18" else ()
+    # What a network says of joints that nobody labelled is noise; no PoseTrack file labels the ears.
+    ears = "left_ear,right_ear" if skeleton.name == "posetrack18" else ""
+    unlabelled = tuple(filter(None, usage.get("unlabelled", ears).split(",")))
     return network, PoseSettings(
         skeleton,
         (width, height),

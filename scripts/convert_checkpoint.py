@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from posetrack.errors import PoseTrackError
-from posetrack.zoo import int8, read_checkpoint
+from posetrack.zoo import int8, read_checkpoint, read_metadata
 from posetrack.zoo.loading import describe
 
 
@@ -53,9 +53,14 @@ def convert(source: Path, target: Path, stored: str | None, metadata: list[str])
     save_file(
         int8.pack(state) if stored == "int8" else {k: _stored(t, stored == "half") for k, t in state.items()},
         target,
-        metadata={"network": what, "source": source.name, **notes},
+        metadata={**_facts(source), "network": what, "source": source.name, **notes},
     )
     return f"{target}: {what}, {len(state)} tensors, {target.stat().st_size / 1e6:.1f} MB"
+
+
+def _facts(source: Path) -> dict[str, str]:
+    """How our own weights are to be used, and their licence: without it they would be taken for others."""
+    return read_metadata(source) if source.suffix == ".safetensors" else {}
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

@@ -15,6 +15,9 @@ from posetrack.types import Poses
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
+TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+THIGHS = ("left_hip", "right_hip", "left_knee", "right_knee")
+JOINTS = {*TRUNK, *THIGHS}
 PARTS = 2  # trunk and thighs
 LEVELS = (6, 7, 7)  # bins of brightness, redness, blueness
 COLOURS = int(np.prod(LEVELS))
@@ -44,18 +47,15 @@ def looks_of(image: NDArray[np.uint8], poses: Poses, joint_score: float = 0.0) -
         image: (H, W, 3) RGB.
         joint_score: joints below it, and those without a position, are not gone by.
     """
+    if not set(poses.skeleton.keypoints) >= JOINTS:
+        N = len(poses)
+        return Looks(np.zeros((N, PARTS, COLOURS), np.float32), np.zeros((N, PARTS), bool))
     found = (poses.keypoint_scores > 0) & (poses.keypoint_scores >= joint_score)
-    slots = {
-        name: poses.skeleton.index(name)
-        for side in ("left", "right")
-        for name in (f"{side}_shoulder", f"{side}_hip", f"{side}_knee")
-    }
+    slots = {name: poses.skeleton.index(name) for name in JOINTS}
     at = {name: poses.keypoints[:, None, slot] for name, slot in slots.items()}  # (N, 1, 2)
     seen = {name: found[:, slot] for name, slot in slots.items()}
-    trunk = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    thighs = ("left_hip", "right_hip", "left_knee", "right_knee")
-    known = np.stack([np.all([seen[n] for n in part], axis=0) for part in (trunk, thighs)], axis=1)
-    places = (_quadrangle(*(at[n] for n in trunk)), _thighs(*(at[n] for n in thighs)))
+    known = np.stack([np.all([seen[n] for n in part], axis=0) for part in (TRUNK, THIGHS)], axis=1)
+    places = (_quadrangle(*(at[n] for n in TRUNK)), _thighs(*(at[n] for n in THIGHS)))
     colours = np.stack([histograms(image, points) for points in places], axis=1) * known[..., None]
     return Looks(colours, known & colours.any(axis=2))  # a part outside the picture shows nothing
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.appearance import Looks, looks_of
 from trackers.base import Motion
-from trackers.gallery import Gallery
+from trackers.gallery import Gallery, known_or_usual
 from trackers.matching import MATCHERS
 from trackers.memory import Bools, Ints, Memory
 from trackers.similarity import box_areas, iou, nms, oks, suppress
@@ -71,7 +71,7 @@ class FlowTracker:
 
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
-        self._gallery = Gallery(max(self.settings.return_seconds, self.settings.memory_seconds))
+        self._gallery = Gallery(self.settings.return_seconds)
         self._frame = 0  # of the next update
         self._next_id = 1
 
@@ -135,7 +135,7 @@ class FlowTracker:
             poses, ids, propagated = poses[known], ids[known], propagated[known]
         self._remember(poses, ids, propagated, frame.time)
         if looks is not None:
-            self._gallery.remember(looks[known], poses.boxes, ids, frame.time)
+            self._gallery.remember(looks[known], poses.boxes, ids, frame.time, self._memory.ids)
         return Tracks(poses, ids, propagated, frame.index, frame.time, frame.size)
 
     def _distinct(self, poses: Poses) -> NDArray[np.intp]:
@@ -177,9 +177,10 @@ class FlowTracker:
         threshold = self.settings.threshold
         if looks is not None and self.settings.colour_weight > 0:
             # Colours only rank those who are near enough: clothes in another light are no reason to part.
-            likeness = np.nan_to_num(self._gallery.likeness(people, looks), nan=1.0)
+            near = (similarity >= threshold) & (similarity > 0)
+            likeness = known_or_usual(self._gallery.likeness(people, looks))
             ranked = np.maximum(similarity * likeness**self.settings.colour_weight, 1e-6)
-            similarity, threshold = np.where(similarity >= threshold, ranked, 0), 0.0
+            similarity, threshold = np.where(near, ranked, 0), 0.0
         columns, rows = MATCHERS[self.settings.matching](similarity, threshold)
         ids[rows] = people[columns]
         return ids

@@ -47,7 +47,7 @@ def read_ai_challenger(root: Path) -> PoseData:
         InputError: no annotations, no folder of pictures, or nobody remains.
     """
     path = _newest(root, "keypoint_train_annotations_*.json")
-    pictures = _newest(root, "keypoint_train_images_*")
+    pictures = _newest(root, "keypoint_train_images_*/")  # not an archive beside its folder
     try:
         entries = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

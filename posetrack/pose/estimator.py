@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ class HeatmapEstimator:
         self.device = torch.device(device)
         half = settings.half and multiplies_bfloat16(self.device)
         self.dtype = torch.bfloat16 if half else torch.float32
+        if half:
+            network = copy.deepcopy(network)  # the caller's keeps its precision
         network = network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.eval()
         self.skeleton = settings.skeleton

@@ -163,7 +163,9 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
-def loader(examples: Examples, shares: Shares, workers: int, pin: bool = False) -> DataLoader[Example]:
+def loader(
+    examples: Examples, shares: Shares, workers: int, pin: bool = False, steadfast: bool = False
+) -> DataLoader[Example]:
     """Batches of examples in the order of `shares`, made ahead by worker processes; 0 makes them here."""
     if workers:
         cv2.setNumThreads(1)  # OpenCV's threads do not live on in forked workers, which would wait for them
@@ -172,7 +174,7 @@ def loader(examples: Examples, shares: Shares, workers: int, pin: bool = False) 
         batch_sampler=shares,
         num_workers=workers,
         pin_memory=pin,
-        worker_init_fn=_serve,
+        worker_init_fn=_serve_to_the_end if steadfast else _serve,
         prefetch_factor=4 if workers else None,
     )
 
@@ -180,6 +182,11 @@ def loader(examples: Examples, shares: Shares, workers: int, pin: bool = False) 
 def _serve(worker: int) -> None:
     """Begin a worker process."""
     cv2.setNumThreads(1)  # where workers are not forked
+
+
+def _serve_to_the_end(worker: int) -> None:
+    """As _serve, deaf to the signals by which the whole run is asked to stop."""
+    _serve(worker)
     ignore_signals()
 
 

@@ -90,12 +90,13 @@ def _processes(settings: Settings) -> int:
 
 
 def _take_over(earlier: Path, out: Path) -> None:
-    """Copy states and weights; at once, so that a kill before the next state loses nothing."""
-    found = [p for pattern in ("pose-*", "detector-*", "*.safetensors") for p in earlier.glob(pattern)]
+    """Copy states; at once, so that a kill before the next state loses nothing. Weights are made anew."""
+    found = [p for pattern in ("pose-*", "detector-*") for p in earlier.glob(pattern)]
     if not found:
         raise PoseTrackError(f"{earlier} holds no state to go on from: give the folder of the earlier files")
-    for path in found:
-        shutil.copy(path, out)
+    if not earlier.samefile(out):
+        for path in found:
+            shutil.copy(path, out)
 
 
 def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
@@ -181,4 +182,8 @@ def export_both(run: Path, data: Path, to: Path, device: str = "cpu") -> list[Pa
     if pose.resume():
         print(pose.export(to / POSE), flush=True)
         written.append(to / POSE)
+    if not written:
+        raise PoseTrackError(
+            f"{run} holds no state of a training: give the folder of the files that came back"
+        )
     return written

@@ -197,9 +197,14 @@ class Training(pl.LightningModule):
             self._log_loss()
         validates = self.plan.ends_epoch(self.step, self.options.validate_epochs)
         if validates:
+            if not self.stopped:
+                self.save()  # likewise, should somebody ask while it lasts
             with self.trainer.precision_plugin.forward_context():
                 self.results = self.validate()
             self.write({"epoch": round(self.plan.epoch(self.step), 3), **self.results})
+            if not self.stopped and self.step < self.plan.steps:
+                self.stopped = self._stop_requested()
+                self.trainer.should_stop |= bool(self.stopped)
         if validates or self.plan.ends_epoch(self.step) or self._save_is_due():
             self.save()
 

@@ -88,7 +88,7 @@ def train(
     if len(shares):
         pin = trainer.accelerator.name() == "cuda"
         with StopRequest(insist=processes == 1) as module.request:
-            trainer.fit(module, loader(examples, shares, options.workers, pin))
+            trainer.fit(module, loader(examples, shares, options.workers, pin, steadfast=True))
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero and module.step >= module.plan.steps:
         pictures, unlabelled = module.step * recipe.batch, _unlabelled(data)

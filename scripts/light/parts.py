@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,7 +48,7 @@ class Parts:
 
     def estimator(self, calibration: Calibration | None = None, **changes: object) -> HeatmapEstimator:
         settings: PoseSettings = replace(self.settings, calibration=calibration, **changes)  # type: ignore[arg-type]
-        return HeatmapEstimator(copy.deepcopy(self.network), settings)  # it may change the precision
+        return HeatmapEstimator(self.network, settings)
 
     def detector(self, long_side: int | None = None, calibration: Calibration | None = None) -> LightDetector:
         detector = LightDetector(self.detector_weights, score_threshold=LEAST, long_side=long_side)

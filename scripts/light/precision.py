@@ -12,7 +12,7 @@ from torch import nn
 
 from light.markdown import table
 from light.parts import SETS, Parts
-from posetrack import presets, zoo
+from posetrack import presets
 from posetrack.models.fuse import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.validate import predict
@@ -23,7 +23,7 @@ def precision(parts: Parts) -> str:
     shipped = parts.pose_weights
     with TemporaryDirectory() as folder:
         small = Path(folder, "int8.safetensors")
-        convert(shipped, small, "int8", [f"{k}={v}" for k, v in zoo.read_metadata(shipped).items()])
+        convert(shipped, small, "int8", [])
         rounded = for_inference(presets.pose_network(presets.LIGHT, small)[0])
         size = small.stat().st_size
     rows = [

@@ -16,7 +16,7 @@ from posetrack.training.detector_validation import validate
 from posetrack.types import Detections, Frame
 
 INPUTS = ((96, 128), (128, 160), (128, 192), (160, 224), (192, 256))
-SIDES = (256, 320, 416, 512)
+SIDES = (256, 320, 416, 480, 512, 640)
 ROUNDS = 5
 NOTE: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
 PEOPLE = 4
@@ -54,7 +54,7 @@ def _detector(parts: Parts, least: float) -> list[tuple[int, float, float, float
     photos = parts.photos(parts.every)
     detectors = [parts.detector(side) for side in SIDES]
     times = _interleaved([lambda d=d: d([frame]) for d in detectors])  # type: ignore[misc]
-    shipped = times[SIDES.index(416)]
+    shipped = times[SIDES.index(parts.detector().long_side)]
     rows = []
     for detector, seconds in zip(detectors, times, strict=True):
         sure = [photo.scores >= SURE for photo in photos]
@@ -119,7 +119,9 @@ def _draw(
     for row in boxes:
         note = f"{row[0]}: {row[4]:.2f} false"
         right.annotate(note, (row[1], row[2]), fontsize=7, xytext=(0, 6), **NOTE)
-    right.set(xlabel="CPU time, 416 = 1", title="detector by longer side of its input")
+    right.set(
+        xlabel=f"CPU time, {parts.detector().long_side} = 1", title="detector by longer side of its input"
+    )
     right.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=80)

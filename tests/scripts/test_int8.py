@@ -2,7 +2,7 @@
 
 import torch
 from convert_checkpoint import convert
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from posetrack import models, zoo
 from posetrack.zoo.int8 import STEP, pack, unpack
@@ -17,6 +17,15 @@ def test_each_channel_has_its_own_step():
     torch.testing.assert_close(packed["conv.weight" + STEP], torch.tensor([0.01, 0.0, 2.0]))
     back = unpack(packed)["conv.weight"].flatten(1)
     torch.testing.assert_close(back, torch.tensor([[1.27, 0.5, 0], [0, 0, 0], [-254, 0, 128.0]]))
+
+
+def test_a_converted_file_still_says_how_it_is_used(tmp_path):
+    network = models.create("hrnet_light", 17)
+    facts = {"model": "hrnet_light", "input_width": "96", "licence": "research only"}
+    save_file(network.state_dict(), tmp_path / "source.safetensors", facts)
+    convert(tmp_path / "source.safetensors", tmp_path / "small.safetensors", "int8", ["licence=other"])
+    kept = zoo.read_metadata(tmp_path / "small.safetensors")
+    assert kept.items() >= {**facts, "licence": "other", "source": "source.safetensors"}.items()
 
 
 def test_a_file_in_eight_bits_is_read_like_any_other(tmp_path):

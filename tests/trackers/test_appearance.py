@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Frame, Poses
-from tests.trackers.worlds import CUT, STILL
+from tests.trackers.worlds import CUT, STILL, people
 from trackers.appearance import alike, histograms, looks_of
 from trackers.base import Motion
 from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+from trackers.gallery import Gallery
 
 Colour = tuple[int, int, int]
 RED, BLUE, GREEN, DARK = (200, 40, 40), (40, 60, 200), (60, 180, 60), (50, 45, 40)
@@ -125,6 +126,35 @@ def test_colours_decide_between_rivals_who_passed_each_other() -> None:
     assert ids(steps, threshold=0.05, colour_weight=0.0) == [[1, 2], [1, 2]]
 
 
+def test_a_pose_whose_clothes_cannot_be_seen_is_no_better_than_its_rival() -> None:
+    # The person, in less light, 4 px on; a stranger without a hip 7 px off. Places alone are right.
+    image = painted(((100, 100), RED, DARK), ((160, 100), BLUE, GREEN))
+    dim = painted(((104, 100), (140, 30, 30), DARK), ((153, 100), BLUE, GREEN))
+    found = poses((104, 100), (107, 100))
+    scores = found.keypoint_scores.copy()
+    scores[1, [POSETRACK18.index("left_hip")]] = 0
+    found = Poses(found.keypoints, scores, found.boxes, found.scores, POSETRACK18)
+    steps: list[Step] = [(CUT, image, poses((100, 100))), (STILL, dim, found)]
+    assert ids(steps) == [[1], [1, 2]]
+
+
+def test_people_far_apart_do_not_match_at_a_threshold_of_zero() -> None:
+    steps: list[Step] = [
+        (CUT, painted(((100, 100), RED, DARK)), poses((100, 100))),
+        (STILL, painted(((500, 100), GREEN, DARK)), poses((500, 100))),
+    ]
+    assert ids(steps, threshold=0.0) == [[1], [2]]
+
+
+def test_skeletons_without_a_trunk_go_by_places() -> None:
+    image = np.zeros((200, 400, 3), np.uint8)
+    looks = looks_of(image, people((100, 100)))
+    assert len(looks) == 1
+    assert not looks.known.any()
+    steps: list[Step] = [(CUT, image, people((100, 100))), (STILL, image, people((103, 100)))]
+    assert ids(steps) == [[1], [1]]
+
+
 def test_another_light_is_no_reason_for_a_new_identity() -> None:
     steps: list[Step] = [
         (CUT, painted(((100, 100), RED, DARK)), poses((100, 100))),
@@ -158,6 +188,44 @@ def test_return(
     steps.append((STILL, painted((place, *clothes)), poses(place)))
     assert ids(steps)[-1] == [expected]
     assert ids(steps, return_likeness=None)[-1] == [2]
+    assert ids(steps, memory_seconds=float("inf"))[-1] == [expected]  # another memory: of places
+
+
+def test_nobody_comes_back_three_times_as_tall() -> None:
+    seen = painted(((100, 100), RED, DARK))
+    found = poses((100, 100))
+    tall = Poses(found.keypoints, found.keypoint_scores, [(40, 0, 160, 240)], [0.9], POSETRACK18)
+    start: list[Step] = [(CUT, seen, found), (STILL, seen, found), *away(8, painted())]
+    assert ids([*start, (STILL, seen, found)])[-1] == [1]
+    assert ids([*start, (STILL, seen, tall)])[-1] == [2]
+
+
+def test_a_slow_change_of_light_is_followed() -> None:
+    # From red to green in twenty steps, then out of sight: nobody remembers the red.
+    shades = [tuple(np.linspace(RED, GREEN, 20)[k].astype(int).tolist()) for k in range(20)]
+    steps: list[Step] = [(CUT, painted(((100, 100), RED, RED)), poses((100, 100)))]
+    steps += [(STILL, painted(((100, 100), c, c)), poses((100, 100))) for c in shades for _ in range(4)]
+    steps += [(STILL, painted(((100, 100), GREEN, GREEN)), poses((100, 100)))] * 10
+    for clothes, expected in ((GREEN, 1), (RED, 2)):
+        end: list[Step] = [
+            *away(8, painted()),
+            (STILL, painted(((100, 100), clothes, clothes)), poses((100, 100))),
+        ]
+        assert ids([*steps, *end])[-1] == [expected]
+
+
+def test_the_gallery_forgets() -> None:
+    gallery = Gallery(2.0)
+    image, found = painted(((100, 100), RED, DARK)), poses((100, 100))
+    looks, nobody = looks_of(image, found), np.zeros(0, np.int64)
+    gallery.remember(looks, found.boxes, np.array([1]), 0.0, nobody)
+    gallery.remember(looks, found.boxes, np.array([2]), 1.0, nobody)
+    gallery.remember(looks, found.boxes, np.array([3]), 2.5, np.array([2, 3]))
+    assert set(gallery.members) == {2, 3}
+    gallery.remember(looks, found.boxes, np.array([3]), 9.0, np.array([2, 3]))  # 2 is still in the memory
+    assert set(gallery.members) == {2, 3}
+    wanted = np.array([True])
+    assert gallery.returned(looks, found.boxes, wanted, np.array([3]), 9.0, least=0.5).tolist() == [0]
 
 
 def test_a_cut_ends_it() -> None:

@@ -118,11 +118,18 @@ def test_the_folder_itself_or_a_later_file_beside_it(tmp_path):
     assert len(read_ai_challenger(tmp_path).people) == 2
 
 
+def test_an_archive_beside_its_folder_is_not_taken_for_the_pictures(tmp_path):
+    write_ai_challenger(tmp_path, [entry()])
+    (folder,) = tmp_path.glob("**/keypoint_train_images_*")
+    folder.with_name(folder.name + ".zip").write_bytes(b"PK")  # sorts after the folder
+    assert len(read_ai_challenger(tmp_path).people) == 1
+
+
 def test_what_is_no_ai_challenger(tmp_path):
     with pytest.raises(InputError, match=r"no keypoint_train_annotations_\*\.json there or one folder below"):
         read_ai_challenger(tmp_path)
     path = write_ai_challenger(tmp_path, [])
-    with pytest.raises(InputError, match=r"no keypoint_train_images_\* there"):
+    with pytest.raises(InputError, match=r"no keypoint_train_images_\*/ there"):
         read_ai_challenger(tmp_path)
     write_ai_challenger(tmp_path, [entry(joints={})])
     with pytest.raises(

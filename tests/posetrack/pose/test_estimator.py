@@ -131,8 +131,10 @@ def test_bfloat16_where_it_is_allowed_and_the_hardware_has_it(half, hardware, ex
             seen.append(x.dtype)
             return super().forward(x)
 
-    settings = PoseSettings(DOTS, (48, 64), half=half)
-    poses = HeatmapEstimator(Recording(), settings).one(picture(DOT_PLACES), Detections([BOX], [0.8]))
+    settings, network = PoseSettings(DOTS, (48, 64), half=half), Recording()
+    network.weight = nn.Parameter(torch.ones(1))
+    poses = HeatmapEstimator(network, settings).one(picture(DOT_PLACES), Detections([BOX], [0.8]))
     assert seen == [expected]
+    assert network.weight.dtype == torch.float32  # the caller's own network stays as it was
     assert poses.keypoint_scores.dtype == np.float32
     np.testing.assert_allclose(poses.keypoints[0], list(DOT_PLACES.values()), atol=2.5)

@@ -80,6 +80,21 @@ def test_momentum_looks_ahead(network):
     torch.testing.assert_close(optimiser.state[kernel]["momentum"], expected)
 
 
+def test_the_step_is_of_the_momentum_ahead(network):
+    optimiser = Muon(network, ("conv1", "final_layer"), lr=0.1, momentum=0.75)
+    kernel = network.wide.weight
+    learn(network, optimiser, steps=1)
+    first, before = kernel.grad.clone(), kernel.detach().clone()
+    learn(network, optimiser, steps=1, seed=1)
+    kept = 0.75 * (0.25 * first) + 0.25 * kernel.grad
+    ahead = 0.25 * kernel.grad + 0.75 * kept  # not `kept` itself, as without Nesterov
+    expected = orthogonalise(ahead.flatten(1)[None])[0]
+    scale = max(1.0, expected.shape[0] / expected.shape[1]) ** 0.5
+    step = (before - kernel.detach()).flatten(1) / (0.1 * scale)
+    torch.testing.assert_close(step, expected, rtol=0.02, atol=0.02)
+    assert (step - orthogonalise(kept.flatten(1)[None])[0]).abs().max() > 0.05
+
+
 def test_everything_else_is_left_to_adamw(network):
     def others(module):
         chosen = [(n, p) for n, p in module.named_parameters() if n.startswith(("conv1", "bn", "final"))]
