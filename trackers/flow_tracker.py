@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.appearance import Looks, looks_of
 from trackers.base import Motion
-from trackers.gallery import Gallery, known_or_usual
+from trackers.gallery import Gallery
 from trackers.matching import MATCHERS
 from trackers.memory import Bools, Ints, Memory
 from trackers.similarity import box_areas, iou, nms, oks, suppress
@@ -49,7 +49,6 @@ class FlowTrackerSettings:
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
-    colour_weight: float = 0.0  # [0] exponent of likeness among those whose similarity suffices
     return_likeness: float | None = None  # [None] from which a new person is one who was lost; None: never
     return_seconds: float = 3.0  # how long a person may be lost
 
@@ -122,7 +121,7 @@ class FlowTracker:
         if len(keep) < len(poses):
             poses, propagated = poses[keep], propagated[keep]
         looks = self._looks(frame, poses)
-        ids = self._match(poses, looks, frame.time)
+        ids = self._match(poses, frame.time)
         new = (ids == 0) & (poses.scores >= self.settings.birth_score)
         if looks is not None and self.settings.return_likeness is not None:
             least = self.settings.return_likeness
@@ -135,7 +134,7 @@ class FlowTracker:
             poses, ids, propagated = poses[known], ids[known], propagated[known]
         self._remember(poses, ids, propagated, frame.time)
         if looks is not None:
-            self._gallery.remember(looks[known], poses.boxes, ids, frame.time, self._memory.ids)
+            self._gallery.remember(looks[known], poses.boxes, ids, frame.time)
         return Tracks(poses, ids, propagated, frame.index, frame.time, frame.size)
 
     def _distinct(self, poses: Poses) -> NDArray[np.intp]:
@@ -154,11 +153,9 @@ class FlowTracker:
     def _looks(self, frame: Frame, poses: Poses) -> Looks | None:
         """Of the new poses; None if colours are not asked for."""
         s = self.settings
-        if s.colour_weight == 0 and s.return_likeness is None:
-            return None
-        return looks_of(frame.image, poses, s.joint_score)
+        return None if s.return_likeness is None else looks_of(frame.image, poses, s.joint_score)
 
-    def _match(self, poses: Poses, looks: Looks | None, time: float) -> Ints:
+    def _match(self, poses: Poses, time: float) -> Ints:
         """(N,) the identity of each pose, 0 for an unknown one."""
         ids = np.zeros(len(poses), np.int64)
         memory = self._memory
@@ -174,14 +171,7 @@ class FlowTracker:
             order = np.argsort(memory.ids, kind="stable")
             people, first = np.unique(memory.ids[order], return_index=True)
             similarity = np.maximum.reduceat(similarity[order], first, axis=0)
-        threshold = self.settings.threshold
-        if looks is not None and self.settings.colour_weight > 0:
-            # Colours only rank those who are near enough: clothes in another light are no reason to part.
-            near = (similarity >= threshold) & (similarity > 0)
-            likeness = known_or_usual(self._gallery.likeness(people, looks))
-            ranked = np.maximum(similarity * likeness**self.settings.colour_weight, 1e-6)
-            similarity, threshold = np.where(near, ranked, 0), 0.0
-        columns, rows = MATCHERS[self.settings.matching](similarity, threshold)
+        columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
         ids[rows] = people[columns]
         return ids
 

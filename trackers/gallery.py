@@ -1,7 +1,8 @@
-"""Who was here of late, and what they wore: for rivals who cross, and for people who come back.
+"""Who was here of late, and what they wore, so that people who were out of sight get their identity again.
 
-The paper has nothing of the kind: its tracker goes by places alone. Switched on by `colour_weight` and
-`return_likeness` of FlowTrackerSettings.
+The paper has nothing of the kind: its tracker goes by places alone. Switched on by `return_likeness` of
+FlowTrackerSettings. Colours were tried as a rank among rivals, too, and did as much harm as good
+(docs/association.md).
 """
 
 from __future__ import annotations
@@ -79,14 +80,8 @@ class Gallery:
             ids[rows[row]] = lost[member]
         return ids
 
-    def remember(
-        self, looks: Looks, boxes: NDArray[np.floating], ids: Ints, time: float, needed: Ints
-    ) -> None:
-        """Take in a frame: new people as they are, others a little, unless somebody stands before them.
-
-        Args:
-            needed: identities to keep although they have been away for longer.
-        """
+    def remember(self, looks: Looks, boxes: NDArray[np.floating], ids: Ints, time: float) -> None:
+        """Take in a frame: new people as they are, others a little, unless somebody stands before them."""
         overlap = iou(boxes, boxes)
         np.fill_diagonal(overlap, 0)
         crowded = (overlap.max(axis=1, initial=0) > CROWDED).tolist()
@@ -96,10 +91,7 @@ class Gallery:
             if before is not None:
                 colours, known = _blend(before, colours, known, crowded[row])
             self.members[identity] = Member(colours, known, boxes[row].astype(np.float32), time)
-        kept = set(needed.tolist())
-        self.members = {
-            i: member for i, member in self.members.items() if i in kept or time - member.time <= self.seconds
-        }
+        self.members = {i: m for i, m in self.members.items() if time - m.time <= self.seconds}
 
     def _looks(self, ids: list[int]) -> Looks:
         """Those of identities; of one that is not here, nothing is known."""
@@ -108,16 +100,6 @@ class Gallery:
             if member is not None:
                 colours[row], known[row] = member.colours, member.known
         return Looks(colours, known)
-
-
-def known_or_usual(likeness: Floats) -> Floats:
-    """Likenesses (M, N), those unknown as the best known of the same identity, 1 where none is.
-
-    So a pose whose clothes cannot be seen is neither better nor worse than its rival.
-    """
-    best = np.fmax.reduce(likeness, axis=1, keepdims=True, initial=-1.0)
-    usual = np.where(best < 0, 1.0, best)
-    return np.where(np.isnan(likeness), usual, likeness).astype(np.float32)
 
 
 def _blend(before: Member, colours: Floats, known: Bools, crowded: bool) -> tuple[Floats, Bools]:
