@@ -62,7 +62,7 @@ LIGHT = Preset(
         memory_frames=60,
         memory_seconds=1.5,
         every_pose=False,
-        duplicate_oks=0.6,
+        duplicate_oks=0.4,  # every person of the rendered clips then has one identity
         birth_score=0.4,  # 0.5 found one of six walkers 87 frames late
         return_likeness=0.8,
     ),
