@@ -19,14 +19,17 @@ import torch
 
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import PLACES_HELD_OUT
+from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
-from posetrack.training.detector_validation import Validation, validate
+from posetrack.presets import LIGHT
+from posetrack.training.detector_validation import OVERLAP, Validation, validate
 from posetrack.training.teacher_boxes import YoloxTeacher
 from posetrack.types import Detections, Floats, Frame
 from posetrack.video.reader import open_video
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
 SURE = 0.5  # score from which a labelled box is wanted
+HEIGHTS = (0, 20, 40, 80, 160)  # pixels at the network's input, where a class begins
 EVERY = 5  # frames from one that is compared to the next
 
 
@@ -52,6 +55,7 @@ def main() -> None:
     show("LSPET val", compare(detector, photos))
     show("LSPET val, half as large", compare(detector, (halved(p) for p in photos)))
     show("BSDS500 held out", compare(detector, places[:PLACES_HELD_OUT]))
+    by_height(detector, photos)
     if given.clips:
         teacher = YoloxTeacher(given.data / "teachers" / "yolox_nano_416.onnx")
         for path in sorted((given.data / "videos").glob("*.mp4")):
@@ -65,6 +69,25 @@ def compare(detector: LightDetector, pictures: Iterator[Picture] | list[Picture]
             yield detector([Frame(picture.image, 0, 0.0)])[0], picture.boxes[sure], picture.boxes[~sure]
 
     return validate(rows())
+
+
+def by_height(detector: LightDetector, photos: list[Picture]) -> None:
+    """Share of people found at the preset's score, by their height at the network's input."""
+    found, wanted = np.zeros(len(HEIGHTS)), np.zeros(len(HEIGHTS))
+    for photo in photos:
+        for picture in (photo, halved(photo), halved(halved(photo))):
+            frame = Frame(picture.image, 0, 0.0)
+            boxes = picture.boxes[picture.scores >= SURE]
+            seen = detector([frame])[0]
+            overlap = iou(boxes, seen.boxes[seen.scores >= LIGHT.detector_score])
+            heights = (boxes[:, 3] - boxes[:, 1]) * detector.long_side / max(frame.size)
+            row = np.searchsorted(HEIGHTS, heights, side="right") - 1
+            np.add.at(wanted, row, 1)
+            np.add.at(found, row, overlap.max(axis=1, initial=0) >= OVERLAP)
+    shares = (f"{h}+: {f / max(n, 1):.2f} of {n:.0f}" for h, f, n in zip(HEIGHTS, found, wanted, strict=True))
+    print(
+        f"LSPET val, found from {LIGHT.detector_score}, by pixels of height: {', '.join(shares)}", flush=True
+    )
 
 
 def halved(picture: Picture) -> Picture:

@@ -17,7 +17,6 @@ Bools = NDArray[np.bool_]
 
 TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 THIGHS = ("left_hip", "right_hip", "left_knee", "right_knee")
-JOINTS = {*TRUNK, *THIGHS}
 PARTS = 2  # trunk and thighs
 LEVELS = (6, 7, 7)  # bins of brightness, redness, blueness
 COLOURS = int(np.prod(LEVELS))
@@ -47,17 +46,18 @@ def looks_of(image: NDArray[np.uint8], poses: Poses, joint_score: float = 0.0) -
         image: (H, W, 3) RGB.
         joint_score: joints below it, and those without a position, are not gone by.
     """
-    if not set(poses.skeleton.keypoints) >= JOINTS:
-        N = len(poses)
+    N, names = len(poses), poses.skeleton.keypoints
+    if not set(names) >= {*TRUNK, *THIGHS}:
         return Looks(np.zeros((N, PARTS, COLOURS), np.float32), np.zeros((N, PARTS), bool))
     found = (poses.keypoint_scores > 0) & (poses.keypoint_scores >= joint_score)
-    slots = {name: poses.skeleton.index(name) for name in JOINTS}
-    at = {name: poses.keypoints[:, None, slot] for name, slot in slots.items()}  # (N, 1, 2)
-    seen = {name: found[:, slot] for name, slot in slots.items()}
-    known = np.stack([np.all([seen[n] for n in part], axis=0) for part in (TRUNK, THIGHS)], axis=1)
-    places = (_quadrangle(*(at[n] for n in TRUNK)), _thighs(*(at[n] for n in THIGHS)))
-    colours = np.stack([histograms(image, points) for points in places], axis=1) * known[..., None]
-    return Looks(colours, known & colours.any(axis=2))  # a part outside the picture shows nothing
+    colours, known = [], []
+    for part, places in ((TRUNK, _grid), (THIGHS, _thighs)):
+        corners = [names.index(name) for name in part]
+        colours.append(histograms(image, places(poses.keypoints[:, corners])))
+        known.append(found[:, corners].all(axis=1))
+    seen = np.stack(known, axis=1)  # (N, P)
+    table = np.stack(colours, axis=1) * seen[..., None]
+    return Looks(table, seen & table.any(axis=2))  # a part outside the picture shows nothing
 
 
 def alike(a: Looks, b: Looks) -> Floats:
@@ -101,26 +101,18 @@ def histograms(image: NDArray[np.uint8], points: NDArray[np.floating]) -> Floats
     return roots
 
 
-def _quadrangle(
-    left_top: NDArray[np.floating],
-    right_top: NDArray[np.floating],
-    left_bottom: NDArray[np.floating],
-    right_bottom: NDArray[np.floating],
-) -> NDArray[np.floating]:
-    """(N, S, 2) a grid between four corners (N, 1, 2)."""
+def _grid(corners: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N, S, 2) places between the corners (N, 4, 2): top left, top right, bottom left, bottom right."""
+    top_left, top_right, bottom_left, bottom_right = corners[:, None].transpose(2, 0, 1, 3)  # (N, 1, 2) each
     u, v = ACROSS.reshape(1, -1, 1), DOWN.reshape(1, -1, 1)
-    top, bottom = left_top * (1 - u) + right_top * u, left_bottom * (1 - u) + right_bottom * u
-    grid: NDArray[np.floating] = top * (1 - v) + bottom * v
-    return grid
+    top, bottom = top_left * (1 - u) + top_right * u, bottom_left * (1 - u) + bottom_right * u
+    places: NDArray[np.floating] = top * (1 - v) + bottom * v
+    return places
 
 
-def _thighs(
-    left_hip: NDArray[np.floating],
-    right_hip: NDArray[np.floating],
-    left_knee: NDArray[np.floating],
-    right_knee: NDArray[np.floating],
-) -> NDArray[np.floating]:
-    """(N, S, 2) lines from hips to knees, all (N, 1, 2)."""
+def _thighs(joints: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N, S, 2) places on lines from hips to knees; joints (N, 4, 2): left, right hip, left, right knee."""
+    left_hip, right_hip, left_knee, right_knee = joints[:, None].transpose(2, 0, 1, 3)  # (N, 1, 2) each
     width = np.linalg.norm(left_hip - right_hip, axis=2, keepdims=True)
     along = ALONG.reshape(1, -1, 1)
     lines = []

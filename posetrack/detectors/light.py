@@ -63,11 +63,9 @@ class LightDetector:
         self.network = for_inference(network, self.device)
         if multiplies_bfloat16(self.device):
             self.network.to(torch.bfloat16)
-            for heads in (
-                self.network.score,
-                self.network.sides,
-            ):  # their numbers are exponents of sizes and odds
-                heads.to(torch.float32)
+            # Their numbers are logarithms of odds and sizes: rounding would move boxes by a hundredth.
+            self.network.score.to(torch.float32)
+            self.network.sides.to(torch.float32)
         self.score_threshold = (
             float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
         )

@@ -8,7 +8,6 @@ weights of each that is done. `scripts/light_on_gpu.py` is the command.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import shutil
 import time
@@ -120,16 +119,8 @@ def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_a
     run.train(minutes, validate_every=every, save_every=settings.save_every, leave_at=leave_at)
     if run.seconds < 60 * minutes:
         return False
-    if _can_export():
-        print(run.export(out / POSE), flush=True)
+    print(run.export(out / POSE), flush=True)
     return True
-
-
-def _can_export() -> bool:
-    if importlib.util.find_spec("safetensors") is not None:
-        return True
-    print("no safetensors here: export the states where it is installed", flush=True)
-    return False
 
 
 def _train_detector(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
@@ -150,8 +141,7 @@ def _train_detector(settings: Settings, share: float, data: Path, out: Path, lea
     run = light_detector.train(recipe, scenes, store, log, settings.save_every, init, leave_at)
     if run.progress() < 1:
         return False
-    if _can_export():
-        light_detector.export(run.state(), out / DETECTOR, score_threshold=0.5)
+    light_detector.export(run.state(), out / DETECTOR, score_threshold=0.5)
     return True
 
 

@@ -25,7 +25,7 @@ from posetrack.pose.crop import normalise
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
-from posetrack.training.muon import Muon
+from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.store import OneFile, Store
 from posetrack.training.validate import validate
@@ -99,7 +99,7 @@ class LightPoseTraining:
         initialise(network)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, recipe.ema_decay)
-        self.optimiser = Muon(self.network, ("conv1", "final_layer"), weight_decay=recipe.weight_decay)
+        self.optimiser = Muon(self.network, FIRST_AND_LAST, weight_decay=recipe.weight_decay)
         self.pictures = 0
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last

@@ -25,6 +25,7 @@ from posetrack.training import record
 from posetrack.training.batchnorm import share_statistics
 from posetrack.training.data import Example, split
 from posetrack.training.ema import WeightAverage
+from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.plan import Plan
 from posetrack.training.recipes import Recipe
 from posetrack.training.stop import StopRequest
@@ -109,6 +110,8 @@ class Training(pl.LightningModule):
         self._resumed = state
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        if self.recipe.optimiser == "muon":
+            return Muon(self.network, FIRST_AND_LAST, weight_decay=self.recipe.weight_decay)
         recipe, rest = self.recipe, [p for p in self.network.parameters() if p.ndim <= 1]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in self.network.parameters() if p.ndim > 1]},

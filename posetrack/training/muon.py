@@ -22,6 +22,7 @@ from posetrack.models.precision import multiplies_bfloat16
 
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)  # five rounds bring singular values to between 0.7 and 1.2
 ROUNDS = 5
+FIRST_AND_LAST = ("conv1", "final_layer")  # of our pose networks: what `Muon` leaves to AdamW
 
 
 class Muon(torch.optim.Optimizer):
@@ -56,14 +57,17 @@ class Muon(torch.optim.Optimizer):
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
         if closure is not None:
-            raise ValueError("Muon takes no closure: call backward first")
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             if group["orthogonal"]:
                 self._orthogonal_step(group)
             else:
                 self._adam_step(group)
+        return loss
 
     def _orthogonal_step(self, group: dict[str, Any]) -> None:
         kernels = [p for p in group["params"] if p.grad is not None]

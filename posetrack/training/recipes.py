@@ -69,14 +69,14 @@ class Recipe:
 
     epochs: float = 210
     batch: int = 128  # pictures of one step, over all processes
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "muon", "sgd"] = "adam"
     learning_rate: float = 1e-3
     milestones: tuple[int, ...] | None = (
         170,
         200,
     )  # epochs when it falls to a tenth; None: cosine to 0
     warm_up: int = 0  # pictures over which it rises from 0
-    weight_decay: float = 0.0  # of convolutions, with adamw and sgd
+    weight_decay: float = 0.0  # of convolutions, with adamw, muon and sgd
     largest_gradient: float | None = None  # norm
     ema_decay: float | None = (
         None  # of the weights that are validated and exported, per step; None: no average
@@ -216,9 +216,9 @@ IMAGENET = (IMAGENET_W32, replace(IMAGENET_W32, name="imagenet_w48_c", network="
 # faster than the squared error, small inputs teach most of it, and research photos need varied looks.
 LIGHT = Recipe(
     "light", "hrnet_light", "lspet", 128, 192, sigma=1.5, targets="unbiased", loss="cross_entropy",
-    init="nothing", he_draw=True, first=(Stage(0.7, 96, 128, 1.0),), geometry=Geometry(),
-    appearance=Appearance(), draws="weighted", pseudo_weight=0.5, epochs=150, batch=32,
-    optimiser="adamw", learning_rate=2e-3, milestones=None, warm_up=10_000, weight_decay=0.01,
+    init="nothing", he_draw=True, first=(Stage(0.6, 96, 128, 1.0),), geometry=Geometry(),
+    appearance=Appearance(), draws="weighted", pseudo_weight=0.5, epochs=150, batch=64,
+    optimiser="muon", learning_rate=0.012, milestones=None, warm_up=10_000, weight_decay=0.01,
     largest_gradient=2.0, ema_decay=0.998, half_precision=True,
 )  # fmt: skip
 

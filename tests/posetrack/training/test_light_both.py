@@ -3,7 +3,6 @@
 With `-m gpu` the same on a CUDA device, before minutes there depend on it.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -113,19 +112,8 @@ def test_what_is_missing_is_named(data, tmp_path):
         train_both(settings(), data, tmp_path / "out", resume=tmp_path / "empty")
 
 
-def test_without_safetensors_the_states_come_back(data, tmp_path, monkeypatch, capsys):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "safetensors" else find(name)
-    )
-    assert train_both(settings(minutes=0.01), data, tmp_path / "out")
-    assert "no safetensors here" in capsys.readouterr().out
-    names = {re.sub(r"\d{6}", "N", path.name) for path in (tmp_path / "out").iterdir()}
-    assert names == {"pose-N-0", "pose-N-1", "detector-N-0", "log.jsonl"}
-
-
 def test_it_needs_nothing_that_the_machine_lacks():
-    code = f"import sys; sys.modules.update(dict.fromkeys({(*ABSENT_THERE, 'safetensors')!r})); \
+    code = f"import sys; sys.modules.update(dict.fromkeys({ABSENT_THERE!r})); \
         sys.argv = ['light_on_gpu.py', '--help']; exec(open('scripts/light_on_gpu.py').read())"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -102,11 +102,11 @@ def test_learning_rates_fall_at_the_milestones():
 
 
 def test_the_cosine_and_the_warm_up_of_light():
-    assert LIGHT.rate(0, 1000) == pytest.approx(2e-3 * 0.1)  # a tenth of the warm-up's 10 000 pictures
-    assert LIGHT.rate(LIGHT.epochs / 2, 10**6) == pytest.approx(1e-3)
+    assert LIGHT.rate(0, 1000) == pytest.approx(0.012 * 0.1)  # a tenth of the warm-up's 10 000 pictures
+    assert LIGHT.rate(LIGHT.epochs / 2, 10**6) == pytest.approx(0.006)
     assert LIGHT.rate(LIGHT.epochs, 10**6) == pytest.approx(0)
-    assert [LIGHT.stage(p) for p in (0, 0.69)] == [Stage(0.7, 96, 128, 1.0)] * 2
-    assert [LIGHT.stage(p) for p in (0.7, 1)] == [Stage(1.0, 128, 192, 1.5)] * 2
+    assert [LIGHT.stage(p) for p in (0, 0.59)] == [Stage(0.6, 96, 128, 1.0)] * 2
+    assert [LIGHT.stage(p) for p in (0.6, 1)] == [Stage(1.0, 128, 192, 1.5)] * 2
 
 
 def test_recipes_that_cannot_be():
