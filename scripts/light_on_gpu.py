@@ -117,6 +117,7 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 1) - 2))
     command.add_argument("--pose-batch", type=int, default=Settings.pose_batch)
     command.add_argument("--detector-batch", type=int, default=Settings.detector_batch)
+    command.add_argument("--small-share", type=float, default=Settings.small_share, help="of the pose run")
     command.add_argument("--seed", type=int, default=Settings.seed)
     command.add_argument("--save-every", type=float, default=Settings.save_every, help="seconds")
 

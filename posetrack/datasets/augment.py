@@ -37,6 +37,7 @@ class Geometry:
     mirror_probability: float = 0.5
     half_body_probability: float = 0.3
     half_body_joints: int = 8  # only people with more labelled joints are cut in half
+    turn_probability: float = 0.0  # of any angle at all, in a box about the turned joints
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,24 @@ def random_view(
     if rng.random() < geometry.rotation_probability:
         angle = _normal(rng, geometry.rotation / 2, 1, limit=2)[0]
     mirrored = bool(rng.random() < geometry.mirror_probability)
+    if geometry.turn_probability and rng.random() < geometry.turn_probability:
+        angle = rng.uniform(-180, 180)
+        box = turned_box(box, angle)
     width = crop_regions(box[None], size[0] / size[1])[0, 2] * padding / PADDING * larger
     return view_matrix(centre, width, size, angle, mirrored), mirrored
+
+
+def turned_box(box: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
+    """The box about the ellipse inside a box after a turn about its centre: limbs seldom reach the corners.
+
+    Args:
+        angle: degrees.
+    """
+    turn = np.radians(angle)
+    cos, sin = np.cos(turn) ** 2, np.sin(turn) ** 2
+    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).astype(np.float64) / 2
+    reach = np.sqrt([[cos, sin], [sin, cos]] @ half**2)
+    return np.concatenate([centre - reach, centre + reach]).astype(np.float32)
 
 
 def _normal(rng: np.random.Generator, deviation: float, n: int, limit: float = 1.0) -> NDArray[np.float64]:

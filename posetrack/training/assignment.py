@@ -45,7 +45,7 @@ def gather(scenes: list[Scene]) -> Wanted:
 
 def detection_loss(
     logits: Tensor, predicted: Tensor, wanted: Wanted, height: int, width: int, ripeness: float
-) -> tuple[Tensor, tuple[float, float, float]]:
+) -> tuple[Tensor, Tensor]:
     """Score and box loss of a batch.
 
     Args:
@@ -55,7 +55,7 @@ def detection_loss(
         ripeness: 0..1, how far the predictions themselves have a say in the assignment.
 
     Returns:
-        The loss, and (score loss, box loss, number of positive cells) for the log.
+        The loss, and for the log (3,): score loss, box loss, number of positive cells.
     """
     targets, owner, ignored = assign(logits.detach(), predicted.detach(), wanted, height, width, ripeness)
     total = targets.sum().clamp(min=1)
@@ -65,7 +65,7 @@ def detection_loss(
     gap = 1 - giou(predicted[positive], wanted.boxes[owner[positive]])
     box_loss = (gap * targets[positive]).sum() / total
     loss = score_loss + 3 * box_loss
-    return loss, (float(score_loss.detach()), float(box_loss.detach()), float(positive.sum()))
+    return loss, torch.stack([score_loss, box_loss, positive.sum()]).detach()
 
 
 @torch.no_grad()

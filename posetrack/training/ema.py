@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class WeightAverage:
@@ -25,12 +26,10 @@ class WeightAverage:
     def update(self, network: nn.Module) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        averages, values = self.network.state_dict(), network.state_dict()
-        floats = [name for name, value in values.items() if value.is_floating_point()]
-        torch._foreach_lerp_([averages[n] for n in floats], [values[n] for n in floats], 1 - decay)
-        counters = [name for name, value in values.items() if not value.is_floating_point()]
-        if counters:
-            torch._foreach_copy_([averages[n] for n in counters], [values[n] for n in counters])
+        averages, values = _tensors(self.network), _tensors(network)
+        torch._foreach_lerp_(averages[0], values[0], 1 - decay)
+        if averages[1]:
+            torch._foreach_copy_(averages[1], values[1])
 
     def state_dict(self) -> dict[str, object]:
         return {"steps": self.steps, "network": self.network.state_dict()}
@@ -38,3 +37,12 @@ class WeightAverage:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.steps = state["steps"]
         self.network.load_state_dict(state["network"])
+
+
+def _tensors(network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Weights and statistics, and counters. Quicker than state_dict, which names and detaches each."""
+    floats: list[Tensor] = []
+    counters: list[Tensor] = []
+    for tensor in itertools.chain(network.parameters(), network.buffers()):
+        (floats if tensor.is_floating_point() else counters).append(tensor)
+    return floats, counters

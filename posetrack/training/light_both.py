@@ -34,7 +34,8 @@ class Settings:
     device: str = "cuda"
     processes: int = 14  # that make pictures
     pose_batch: int = 256
-    detector_batch: int = 64
+    detector_batch: int = 128
+    small_share: float = 0.6  # of the pose network's minutes, on small inputs; less with `init`
     seed: int = 1
     init: Path | None = None  # folder with exported weights to begin with
     save_every: float = 30.0  # seconds
@@ -101,6 +102,8 @@ def _take_over(earlier: Path, out: Path) -> None:
 def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
     lspet, minutes = read_lspet(data / "lspet"), settings.minutes * share
     recipe = light_pose.Recipe().for_batch(settings.pose_batch)
+    small, large = recipe.stages
+    recipe = replace(recipe, stages=(replace(small, until=settings.small_share), large))
     run = LightPoseTraining(
         replace(recipe, sampling=replace(recipe.sampling, seed=settings.seed)),
         lspet.people,

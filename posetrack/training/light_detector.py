@@ -86,17 +86,17 @@ def train(
         log(f"resumed at {run.pictures} pictures")
     elif init is not None:
         run.start_from(init)
-    saved, totals = time.monotonic(), np.zeros(3)
+    saved, totals = time.monotonic(), torch.zeros(3, device=recipe.device)
     batches = iter(Batches(scenes, recipe, run.step).load())
     while run.progress() < 1 and time.monotonic() < leave_at:
         totals += run.learn(*next(batches))
         if run.step % 50 == 0:
-            score, box, positives = totals / 50
+            score, box, positives = (totals / 50).tolist()
             log(
                 f"{run.spent / 60:6.1f} min  {run.pictures:7d} pictures  rate {run.rate():.2e}"
                 f"  score {score:.3f}  box {box:.3f}  positives {positives:.0f}"
             )
-            totals[:] = 0
+            totals.zero_()
         if time.monotonic() - saved > save_every:
             store.write(run.state())
             saved = time.monotonic()
@@ -190,7 +190,7 @@ class Run:
         warm = min(1.0, (self.step + 1) / self.recipe.warmup)
         return self.recipe.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * min(self.progress(), 1))) / 2)
 
-    def learn(self, images: Tensor, wanted: Wanted) -> tuple[float, float, float]:
+    def learn(self, images: Tensor, wanted: Wanted) -> Tensor:
         """One step.
 
         Args:
@@ -198,7 +198,7 @@ class Run:
             wanted: their boxes.
 
         Returns:
-            The score loss, the box loss and the number of positive cells.
+            (3,): the score loss, the box loss and the number of positive cells.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()

@@ -18,12 +18,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from posetrack.datasets.augment import Geometry
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import PoseTrackError
 from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
+from posetrack.training.graph import Step, recorded
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
 from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
@@ -55,7 +57,9 @@ class Stage:
 class Recipe:
     network: HRNetConfig = LIGHT
     stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 128, 192, 1.5))
-    sampling: Sampling = field(default_factory=lambda: Sampling(POSETRACK18, batch=64))
+    sampling: Sampling = field(
+        default_factory=lambda: Sampling(POSETRACK18, batch=64, geometry=Geometry(turn_probability=0.15))
+    )
     learning_rate: float = 0.012  # the peak, after the warm-up
     warm_up: int = 10_000  # pictures
     weight_decay: float = 0.01
@@ -103,6 +107,7 @@ class LightPoseTraining:
         self.pictures = 0
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
+        self._recorded: dict[Stage, Step] = {}  # on a GPU
         self.seconds = 0.0  # of training, over all resumptions
         self.store: Store = OneFile(folder / "last.pt") if store is None else store
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,17 +206,28 @@ class LightPoseTraining:
             group["lr"] = self.recipe.rate(progress, self.pictures)
         self.network.train()
         batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            logits: Tensor = self.network(normalise(batch.crops))  # (B, K, h, w)
-        h, w = logits.shape[2:]
-        targets = gaussian_targets(batch.points / 4, (w, h), self.stage.sigma)
-        loss = spatial_cross_entropy(logits, targets, batch.weights)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
+        tensors = (batch.crops, batch.points, batch.weights)
+        gradients: Step = self._gradients
+        if self.device.type == "cuda":
+            if self.stage not in self._recorded:
+                self._recorded[self.stage] = recorded(self._gradients, *tensors)
+            gradients = self._recorded[self.stage]
+        loss = gradients(*tensors).clone()
         self.optimiser.step()
         self.average.update(self.network)
         self.pictures += len(batch.crops)
+        return loss
+
+    def _gradients(self, crops: Tensor, points: Tensor, weights: Tensor) -> Tensor:
+        """The loss of a batch; its gradients are left, clipped, with the network's parameters."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits: Tensor = self.network(normalise(crops))  # (B, K, h, w)
+        h, w = logits.shape[2:]
+        targets = gaussian_targets(points / 4, (w, h), self.stage.sigma)
+        loss = spatial_cross_entropy(logits, targets, weights)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
         return loss.detach()
 
     def validate(self) -> dict[str, float]:

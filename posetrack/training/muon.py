@@ -88,8 +88,8 @@ class Muon(torch.optim.Optimizer):
         for shape, pairs in alike.items():  # kernels of one shape in one product
             steps = orthogonalise(torch.stack([matrix for _, matrix in pairs]))  # (n, out, in h w)
             scale = max(1.0, steps.shape[1] / steps.shape[2]) ** 0.5
-            for (p, _), step in zip(pairs, steps, strict=True):
-                p.add_(step.view(shape), alpha=-group["lr"] * scale)
+            moves = [step.view(shape) for step in steps]
+            torch._foreach_add_([p for p, _ in pairs], moves, alpha=-group["lr"] * scale)
 
     def _adam_step(self, group: dict[str, Any]) -> None:
         parameters = [p for p in group["params"] if p.grad is not None]

@@ -216,7 +216,7 @@ IMAGENET = (IMAGENET_W32, replace(IMAGENET_W32, name="imagenet_w48_c", network="
 # faster than the squared error, small inputs teach most of it, and research photos need varied looks.
 LIGHT = Recipe(
     "light", "hrnet_light", "lspet", 128, 192, sigma=1.5, targets="unbiased", loss="cross_entropy",
-    init="nothing", he_draw=True, first=(Stage(0.6, 96, 128, 1.0),), geometry=Geometry(),
+    init="nothing", he_draw=True, first=(Stage(0.6, 96, 128, 1.0),), geometry=Geometry(turn_probability=0.15),
     appearance=Appearance(), draws="weighted", pseudo_weight=0.5, epochs=150, batch=64,
     optimiser="muon", learning_rate=0.012, milestones=None, warm_up=10_000, weight_decay=0.01,
     largest_gradient=2.0, ema_decay=0.998, half_precision=True,

@@ -14,6 +14,7 @@ from posetrack.datasets.augment import (
     half_body_box,
     random_appearance,
     random_view,
+    turned_box,
     view_matrix,
 )
 from posetrack.datasets.people import Person
@@ -181,3 +182,25 @@ def test_each_change_of_appearance_shows_and_is_repeatable(change):
     assert (first == again).all()
     assert (crop == before).all()  # the input is left alone
     assert (random_appearance(crop, NOTHING, np.random.default_rng(6)) == crop).all()
+
+
+def test_a_turn_by_any_angle_keeps_the_person_in_view():
+    # Hands and feet of a person who stands in a tall box; the box of the turn is the one about their ellipse.
+    limbs = {"head_top": (40, 2), "left_ankle": (40, 198), "left_wrist": (2, 100), "right_wrist": (78, 100)}
+    someone = person(limbs, (0, 0, 80, 200))
+    always = replace(Geometry(0, 0, 0, 0, 0), turn_probability=1.0)
+    rng, angles, sizes = np.random.default_rng(7), [], []
+    for _ in range(200):
+        matrix, mirrored = random_view(someone, POSETRACK18, SIZE, always, rng)
+        points = someone.keypoints[someone.labelled] @ matrix[:, :2].T + matrix[:, 2]
+        assert ((points >= 0) & (points <= np.array(SIZE) - 1)).all()
+        assert not mirrored
+        angles.append(np.degrees(np.arctan2(matrix[0, 1], matrix[0, 0])))
+        sizes.append(np.ptp(points, axis=0).max())
+    assert np.histogram(angles, 4, (-180, 180))[0].min() > 25
+    assert min(sizes) > 0.7 * SIZE[0]  # nor is the person small
+
+
+@pytest.mark.parametrize(("angle", "expected"), [(0, (10, 20, 40, 180)), (90, (-55, 85, 105, 115))])
+def test_turned_box(angle, expected):
+    np.testing.assert_allclose(turned_box(np.float32([10, 20, 40, 180]), angle), expected, atol=1e-4)
