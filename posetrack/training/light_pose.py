@@ -108,6 +108,7 @@ class LightPoseTraining:
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
         self._recorded: dict[Stage, Step] = {}  # on a GPU
+        self._rate = torch.zeros((), device=self.device)  # of learning; a tensor, so that records follow it
         self.seconds = 0.0  # of training, over all resumptions
         self.store: Store = OneFile(folder / "last.pt") if store is None else store
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,24 +203,24 @@ class LightPoseTraining:
         return self.seconds / (60 * minutes)
 
     def _step(self, batch: Batch, progress: float) -> Tensor:
+        self._rate.fill_(self.recipe.rate(progress, self.pictures))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(progress, self.pictures)
+            group["lr"] = self._rate
         self.network.train()
         batch = batch.to(self.device)
         tensors = (batch.crops, batch.points, batch.weights)
-        gradients: Step = self._gradients
+        learn: Step = self._learn
         if self.device.type == "cuda":
             if self.stage not in self._recorded:
-                self._recorded[self.stage] = recorded(self._gradients, *tensors)
-            gradients = self._recorded[self.stage]
-        loss = gradients(*tensors).clone()
-        self.optimiser.step()
+                self._recorded[self.stage] = recorded(self._learn, *tensors)
+            learn = self._recorded[self.stage]
+        loss = learn(*tensors).clone()
         self.average.update(self.network)
         self.pictures += len(batch.crops)
         return loss
 
-    def _gradients(self, crops: Tensor, points: Tensor, weights: Tensor) -> Tensor:
-        """The loss of a batch; its gradients are left, clipped, with the network's parameters."""
+    def _learn(self, crops: Tensor, points: Tensor, weights: Tensor) -> Tensor:
+        """Move the weights by one batch; its loss."""
         with torch.autocast(self.device.type, torch.bfloat16):
             logits: Tensor = self.network(normalise(crops))  # (B, K, h, w)
         h, w = logits.shape[2:]
@@ -228,6 +229,7 @@ class LightPoseTraining:
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
+        self.optimiser.step()
         return loss.detach()
 
     def validate(self) -> dict[str, float]:

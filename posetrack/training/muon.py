@@ -26,7 +26,7 @@ FIRST_AND_LAST = ("conv1", "final_layer")  # of our pose networks: what `Muon` l
 
 
 class Muon(torch.optim.Optimizer):
-    """One learning rate for all groups; AdamW takes `adam_share` of it."""
+    """One learning rate for all groups, a tensor for CUDA graphs; AdamW takes `adam_share` of it."""
 
     def __init__(
         self,
@@ -88,8 +88,8 @@ class Muon(torch.optim.Optimizer):
         for shape, pairs in alike.items():  # kernels of one shape in one product
             steps = orthogonalise(torch.stack([matrix for _, matrix in pairs]))  # (n, out, in h w)
             scale = max(1.0, steps.shape[1] / steps.shape[2]) ** 0.5
-            moves = [step.view(shape) for step in steps]
-            torch._foreach_add_([p for p, _ in pairs], moves, alpha=-group["lr"] * scale)
+            steps = (steps * (-group["lr"] * scale)).view(-1, *shape)
+            torch._foreach_add_([p for p, _ in pairs], list(steps))
 
     def _adam_step(self, group: dict[str, Any]) -> None:
         parameters = [p for p in group["params"] if p.grad is not None]
