@@ -6,8 +6,6 @@ their files are not here. On CUDA the share of the machine's own bf16 matmul rat
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -21,6 +19,7 @@ import torch
 
 from posetrack import models
 from posetrack.draw import overlay
+from posetrack.machine import machine
 from posetrack.models.costs import measure
 from posetrack.models.fuse import for_inference
 from posetrack.pipeline import StageClock
@@ -59,21 +58,6 @@ def run_bench(device: str, seconds: float) -> dict[str, Any]:
                 f"{1000 / row['ms_per_person']:>9.1f}{row['baseline_ratio']:>16.2f} x slower{share}"
             )
     return result
-
-
-def machine(place: str) -> dict[str, str]:
-    name = (
-        torch.cuda.get_device_name(place)
-        if place.startswith("cuda")
-        else platform.processor() or platform.machine()
-    )
-    load_now = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    return {
-        "device": name,
-        "threads": str(torch.get_num_threads()),
-        "torch": torch.__version__,
-        "load before": load_now,  # another busy process makes every CPU figure worse
-    }
 
 
 def light_stages(place: str, seconds: float) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from posetrack import models
-from posetrack.bench import machine
+from posetrack.machine import machine
 from posetrack.models.costs import measure
 from posetrack.presets import find_device
 

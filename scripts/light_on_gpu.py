@@ -113,6 +113,7 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("--call-minutes", type=float, default=Settings.call_minutes, help="then leave early")
     command.add_argument("--resume", type=Path, help="the --out of an earlier call")
     command.add_argument("--init", type=Path, help="folder with weights to begin with")
+    command.add_argument("--teacher", type=Path, help="pose weights to learn from beside the labels")
     command.add_argument("--device", default=Settings.device)
     command.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 1) - 2))
     command.add_argument("--pose-batch", type=int, default=Settings.pose_batch)

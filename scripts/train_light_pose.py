@@ -36,6 +36,8 @@ def main() -> None:
     budget.add_argument("--pictures", type=int, help="length of the whole schedule; repeatable exactly")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
+    parser.add_argument("--teacher", type=Path, help="exported weights whose two looks this one learns, too")
+    parser.add_argument("--large-only", action="store_true", help="no small inputs first")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=Recipe().sampling.batch)
     parser.add_argument("--learning-rate", type=float, help="the peak; else it follows from the batch")
@@ -57,6 +59,7 @@ def main() -> None:
         recipe,
         sampling=replace(recipe.sampling, seed=given.seed),
         learning_rate=given.learning_rate or recipe.learning_rate,
+        stages=recipe.stages[-1:] if given.large_only else recipe.stages,
     )
     run = LightPoseTraining(
         recipe,
@@ -69,6 +72,8 @@ def main() -> None:
     )
     if given.init is not None:
         run.start_from(given.init)
+    if given.teacher is not None:
+        run.learn_from(given.teacher)
     if (given.resume or given.export_only) and run.resume():
         print(f"goes on after {run.pictures} pictures")
     if not given.export_only:

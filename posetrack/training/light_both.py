@@ -38,6 +38,7 @@ class Settings:
     small_share: float = 0.6  # of the pose network's minutes, on small inputs; less with `init`
     seed: int = 1
     init: Path | None = None  # folder with exported weights to begin with
+    teacher: Path | None = None  # exported pose weights whose two looks the new ones learn, too
     save_every: float = 30.0  # seconds
 
 
@@ -118,6 +119,8 @@ def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_a
         print(f"pose goes on after {run.pictures} pictures", flush=True)
     elif settings.init is not None:
         run.start_from(settings.init / POSE)
+    if settings.teacher is not None:
+        run.learn_from(settings.teacher)
     every = 60 * minutes / 4
     run.train(minutes, validate_every=every, save_every=settings.save_every, leave_at=leave_at)
     if run.seconds < 60 * minutes:

@@ -21,8 +21,10 @@ from torch import Tensor, nn
 from posetrack.datasets.augment import Geometry
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import PoseTrackError
+from posetrack.models.fuse import for_inference
 from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
+from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.graph import Step, recorded
@@ -65,6 +67,7 @@ class Recipe:
     weight_decay: float = 0.01
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
+    teacher_share: float = 0.5  # of the targets, where there is a teacher
 
     def for_batch(self, batch: int) -> Recipe:
         """The same with batches of another size; the rate grows with the root of the size."""
@@ -107,6 +110,7 @@ class LightPoseTraining:
         self.pictures = 0
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
+        self.teacher: nn.Module | None = None
         self._recorded: dict[Stage, Step] = {}  # on a GPU
         self._rate = torch.zeros((), device=self.device)  # of learning; a tensor, so that records follow it
         self.seconds = 0.0  # of training, over all resumptions
@@ -119,6 +123,13 @@ class LightPoseTraining:
         load_into(self.network, state, str(path))
         load_into(self.average.network, state, str(path))
         self.before = int(read_metadata(path).get("pictures", 0))
+
+    def learn_from(self, path: Path) -> None:
+        """Take the weights at `path`, of a network of this recipe, for a teacher: see `taught`."""
+        teacher = HRNet(self.recipe.network, len(self.recipe.sampling.skeleton))
+        load_into(teacher, read_checkpoint(path), str(path))
+        self.teacher = for_inference(teacher, self.device)
+        self._flip_order = torch.from_numpy(self.recipe.sampling.skeleton.flip_order).to(self.device)
 
     def resume(self) -> bool:
         """Go on from the stored state, if there is one."""
@@ -221,10 +232,20 @@ class LightPoseTraining:
 
     def _learn(self, crops: Tensor, points: Tensor, weights: Tensor) -> Tensor:
         """Move the weights by one batch; its loss."""
+        pictures = normalise(crops)
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits: Tensor = self.network(normalise(crops))  # (B, K, h, w)
+            logits: Tensor = self.network(pictures)  # (B, K, h, w)
         h, w = logits.shape[2:]
         targets = gaussian_targets(points / 4, (w, h), self.stage.sigma)
+        if self.teacher is not None:
+            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+                plain, mirrored = self.teacher(pictures), self.teacher(pictures.flip(3))
+            opinion = merge_flipped(
+                softmax_heatmaps(plain, self.stage.sigma),
+                softmax_heatmaps(mirrored, self.stage.sigma),
+                self._flip_order,
+            )
+            targets, weights = taught(targets, weights, opinion, self.stage.sigma, self.recipe.teacher_share)
         loss = spatial_cross_entropy(logits, targets, weights)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -276,6 +297,29 @@ class LightPoseTraining:
         print(line, flush=True)
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(line + "\n")
+
+
+def taught(
+    targets: Tensor, weights: Tensor, opinion: Tensor, sigma: float, share: float
+) -> tuple[Tensor, Tensor]:
+    """Labels and the opinion of a teacher that looked at both the crop and its mirror image.
+
+    One look of the student so comes nearer to two of the teacher; a doubtful label counts for less, and
+    joints without label are learned where the teacher is sure (a peak of at least 0.5).
+
+    Args:
+        targets: (B, K, h, w), each summing to 1.
+        weights: (B, K); 0 for joints without label.
+        opinion: (B, K, h, w) heatmaps of `softmax_heatmaps`, with the same sigma.
+        share: of the opinion in the targets of labelled joints, and its weight elsewhere.
+
+    Returns:
+        Targets and weights.
+    """
+    peak, soft = opinion.amax(dim=(2, 3)), opinion / (2 * math.pi * sigma**2)
+    labelled = weights > 0
+    part = torch.where(labelled, share, 1.0)[..., None, None]
+    return targets.lerp(soft, part), torch.where(labelled, weights, share * (peak >= 0.5))
 
 
 def initialise(network: nn.Module) -> None:

@@ -1,6 +1,7 @@
 """Training end to end on a few painted people: it learns, resumes exactly, exports what it trained."""
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -19,8 +20,10 @@ from posetrack.datasets.augment import Appearance, Geometry
 from posetrack.datasets.people import HeldOut, Person
 from posetrack.errors import PoseTrackError
 from posetrack.models.hrnet import HRNet, HRNetConfig
+from posetrack.pose.crop import normalise
+from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
+from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage, taught
 from posetrack.training.sampling import Prefetch, Sampler, Sampling
 
 K = len(POSETRACK18)
@@ -198,3 +201,39 @@ training(Path({str(tmp_path)!r})).train(pictures=100_000, save_every=0.0)
     assert run.resume()
     assert run.pictures > 0
     run.train(pictures=100_000, stop_at=run.pictures + 2)
+
+
+def test_what_a_teacher_adds_to_the_labels():
+    sigma, share = 1.0, 0.25
+    targets = torch.zeros(1, 4, 2, 2)
+    targets[0, :, 0, 0] = 1.0
+    sure, unsure = torch.tensor([[0.0, 0.9], [0.1, 0.0]]), torch.full((2, 2), 0.25)
+    opinion = torch.stack([sure, unsure, sure, unsure * 0.2])[None] * 2 * math.pi * sigma**2
+    opinion[0, 3] = 0.1  # everywhere: as good as nothing
+    mixed, weights = taught(targets, torch.tensor([[1.0, 0.5, 0.0, 0.0]]), opinion, sigma, share)
+    np.testing.assert_allclose(mixed[0, 0], [[0.75, 0.225], [0.025, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(mixed[0, 1], [[0.8125, 0.0625], [0.0625, 0.0625]], atol=1e-6)
+    np.testing.assert_allclose(mixed[0, 2], sure, atol=1e-6)  # no label: the teacher's alone
+    np.testing.assert_allclose(weights, [[1.0, 0.5, share, 0.0]])
+
+
+def test_a_student_is_asked_for_both_looks_of_its_teacher(tmp_path):
+    recipe = replace(SMALL, stages=SMALL.stages[1:], teacher_share=1.0)
+    master = training(tmp_path / "teacher", recipe)
+    master.average.network.final_layer.reset_parameters()  # not as good as flat
+    master.export(tmp_path / "teacher.safetensors")
+    run = training(tmp_path / "student", recipe)
+    run.learn_from(tmp_path / "teacher.safetensors")
+    batch = run.sampler.batch(0, (32, 64))
+    pictures = normalise(batch.crops)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        looks = [softmax_heatmaps(run.teacher(p), 1.5) for p in (pictures, pictures.flip(3))]
+        student = run.network.train()(pictures).float()
+    opinion = merge_flipped(*looks, torch.tensor(POSETRACK18.flip_order))
+    assert (
+        1.5 * float(opinion.mean()) < float(opinion.amax()) < 0.5
+    )  # not flat; nor sure of what has no label
+    wanted = opinion / (2 * math.pi * 1.5**2)
+    surprise = -(wanted * student.flatten(2).log_softmax(2).view(student.shape)).sum((2, 3))
+    expected = float((surprise * batch.weights).sum() / batch.weights.sum())
+    assert run._step(batch, 0.0) == pytest.approx(expected, rel=1e-3)

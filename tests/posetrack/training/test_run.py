@@ -109,7 +109,7 @@ def two_ways(folder, options):
     runs.run(folder / "pictures", SGD, people=8)
     entropy = replace(
         SGD, loss="cross_entropy", targets="unbiased", geometry=runs.STILL,
-        width=64, height=64,  # in 32 x 32 the lowest map is one pixel, without variance over such a batch
+        width=128, height=128,  # smaller ones' lowest map has next to no variance, which enlarges rounding
     )  # fmt: skip
     runs.run(folder / "labels", entropy, data=one_picture_with_other_labels(), **options)
 
@@ -125,7 +125,8 @@ def test_two_processes_do_what_one_does(tmp_path):
         one, two = (tmp_path / ranks / part for ranks in ("one", "two"))
         assert logged(one, "loss") == pytest.approx(logged(two, "loss"), rel=1e-5)
         assert len(set(logged(one, "loss"))) == (4 if part == "pictures" else 2)
-        assert logged(one, "pck_sticks") == logged(two, "pck_sticks")
+        if part == "pictures":  # else the statistics, which validation goes by, differ: see below
+            assert logged(one, "pck_sticks") == logged(two, "pck_sticks")
         expected, found = (runs.checkpoint(folder)["network"] for folder in (one, two))
         for name, value in expected.items():
             if part == "labels" and name.endswith(("running_mean", "running_var", "num_batches_tracked")):
