@@ -63,6 +63,8 @@ class Scenes:
             scene = self.mosaic(width, height)
         else:
             scene = self.pasted(width, height)
+        if self.random.random() < 0.2:
+            scene = self.furnished(scene)
         if self.random.random() < 0.5:
             scene = mirrored(scene)
         return Scene(self.worn(scene.image), scene.boxes, scene.soft)
@@ -160,6 +162,46 @@ class Scenes:
             if not (covered(picture.boxes, (x0, y0, x1, y1)) > 0).any():
                 return cropped(picture, x0, y0, x1, y1, min(tall / (y1 - y0), 2.0))
         return None
+
+    def furnished(self, scene: Scene) -> Scene:
+        """With stands of rods where nobody is.
+
+        Photos of gymnasts teach that whatever spreads limbs is a person; feet of tables and chairs do, too.
+        """
+        height, width = scene.image.shape[:2]
+        image = scene.image.copy()
+        for _ in range(int(self.random.integers(1, 4))):
+            reach = float(np.exp(self.random.uniform(np.log(8), np.log(0.3 * min(width, height)))))
+            x, y = self.random.uniform(0, width), self.random.uniform(0, height)
+            space = tuple(map(int, (x - reach, y - reach, x + reach + 1, y + reach + 1)))
+            if not (covered(scene.boxes, (space[0], space[1], space[2], space[3])) > 0).any():
+                self.stand(image, x, y, reach)
+        return Scene(image, scene.boxes, scene.soft)
+
+    def stand(self, image: Image, x: float, y: float, reach: float) -> None:
+        """Draw three to six rods that spread from (x, y), seen from any height; often a post and a top."""
+        random = self.random
+        colour = random.uniform(20, 235) + random.uniform(-25, 25, 3)
+        flat, turn = random.uniform(0.2, 1.0), random.uniform(0, np.pi)
+        thick = reach * random.uniform(0.04, 0.2)
+
+        def rod(x0: float, y0: float, x1: float, y1: float, width: float) -> None:
+            for share, light in ((1.0, random.uniform(0.6, 1.0)), (0.4, random.uniform(0.9, 1.4))):
+                shade = tuple(np.clip(colour * light, 0, 255).tolist())
+                start, end = (int(16 * x0), int(16 * y0)), (int(16 * x1), int(16 * y1))
+                cv2.line(image, start, end, shade, max(1, round(width * share)), cv2.LINE_AA, shift=4)
+
+        legs = int(random.integers(3, 7))
+        for angle in turn + 2 * np.pi * (np.arange(legs) + random.uniform(-0.15, 0.15, legs)) / legs:
+            far = reach * random.uniform(0.85, 1.0)
+            rod(x, y, x + far * np.cos(angle), y + far * flat * np.sin(angle), thick)
+        if random.random() < 0.6:
+            top = y - reach * random.uniform(0.3, 1.0)
+            rod(x, y, x + 0.05 * reach * random.standard_normal(), top, thick * random.uniform(0.5, 1.2))
+            if random.random() < 0.5:
+                axes = (int(reach * random.uniform(0.4, 1.0)), max(1, int(reach * random.uniform(0.05, 0.3))))
+                plate = tuple(random.uniform(20, 250, 3).tolist())
+                cv2.ellipse(image, (int(x), int(top)), axes, 0, 0, 360, plate, -1, cv2.LINE_AA)
 
     def cut_out(self, picture: Picture, box: Floats, scale: float) -> Scene:
         """The surroundings of one box, scaled."""

@@ -72,6 +72,19 @@ def test_things_show_nobody() -> None:
         assert len(thing.boxes) == 0
 
 
+def test_stands_are_where_nobody_is() -> None:
+    source, drawn = scenes(), 0
+    for _ in range(60):
+        before = source.whole(208, 128)
+        after = source.furnished(before)
+        changed = (after.image != before.image).any(axis=2)
+        drawn += changed.mean() > 0.002
+        for x0, y0, x1, y1 in np.round(before.boxes).astype(int):
+            assert changed[y0:y1, x0:x1].mean() < 0.02  # a post may graze somebody
+        assert after.boxes is before.boxes
+    assert drawn > 20
+
+
 def test_the_seed_decides() -> None:
     a, b, other = (scenes(seed).draw(96, 64) for seed in (1, 1, 2))
     np.testing.assert_array_equal(a.image, b.image)
