@@ -1,7 +1,7 @@
 """Train both light networks on a lent GPU machine that takes 64 MiB, gives 64 MiB and has minutes.
 
     python scripts/light_on_gpu.py pack --data ../shared/data --out build/light_gpu
-    python scripts/light_on_gpu.py plan build/light_gpu --minutes 8.5
+    python scripts/light_on_gpu.py plan build/light_gpu --minutes 9 --options="--init posetrack/zoo/bundled"
 
 `pack` runs here: soft boxes by the teacher, unless --labels has them, and all that training reads, in pieces.
 `plan` prints the calls to make, one right after the other: each brings a piece, the last one trains. What
@@ -70,10 +70,10 @@ def _plan(given: argparse.Namespace) -> None:
         raise PoseTrackError(f"{given.pieces} holds no pieces: pack them first")
     script = "python3 scripts/light_on_gpu.py"
     commands = [f"{script} receive {piece} --to {there}" for piece in pieces]
-    # What was never run on a GPU is tried on a few small pictures before minutes depend on it.
-    commands[0] += " && python3 -m pytest -m gpu tests/posetrack/training/test_light_both.py"
+    # What differs between devices is tried in seconds before minutes depend on it.
+    commands[0] += " && python3 -m pytest -m gpu tests/posetrack/training/test_graph.py"
     train = f"{script} train --data {there} --out $OUT --minutes {given.minutes:g} --call-minutes 9.3"
-    train += "" if given.init is None else f" --init {given.init}"
+    train += f" {given.options}" if given.options else ""
     log = "2>&1 | tee $OUT/log"
     commands[-1] += f" && {train} {log}"
     calls = [_call(piece, command) for piece, command in zip(pieces, commands, strict=True)]
@@ -132,7 +132,7 @@ def _arguments() -> argparse.Namespace:
     command.set_defaults(command=_plan)
     command.add_argument("pieces", type=Path, help="folder of `pack`")
     command.add_argument("--minutes", type=float, default=8.5, help="of training")
-    command.add_argument("--init", type=Path, help="folder with weights to begin with")
+    command.add_argument("--options", default="", help="more of `train`: --options='--init FOLDER'")
     return parser.parse_args()
 
 

@@ -123,9 +123,13 @@ def test_it_needs_nothing_that_the_machine_lacks():
 def test_the_plan_names_every_piece_once_and_trains_with_the_last(data, tmp_path):
     pieces = sorted((tmp_path / "pieces").iterdir())
     command = [sys.executable, "scripts/light_on_gpu.py", "plan", str(tmp_path / "pieces"), "--minutes", "8"]
+    command += ["--options=--init somewhere"]
     plan = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     calls = re.findall(r"carry: (\S+)\n  timeout_s: (\d+)\n  command: (.+)\n", plan)
     assert [carry for carry, _, _ in calls] == [*map(str, pieces), str(tmp_path / "pieces" / "run")]
     assert [" train " in text for _, _, text in calls] == [False] * (len(pieces) - 1) + [True, True]
+    assert all(
+        ("--minutes 8 " in text and "--init somewhere" in text) == (" train " in text) for _, _, text in calls
+    )
     assert all(f"receive {piece} " in text for piece, (_, _, text) in zip(pieces, calls, strict=False))
     assert all(len(text) <= 2000 and int(seconds) <= 600 for _, seconds, text in calls)
