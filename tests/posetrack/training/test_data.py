@@ -23,6 +23,7 @@ from posetrack.training.data import (
     read_image_folder,
     split,
 )
+from posetrack.training.light_pose import Recipe as LightPoseRecipe
 from posetrack.training.plan import Permutations, Plan, Shares
 from posetrack.training.recipes import LIGHT, RECIPES, Recipe
 from posetrack.training.sampling import Sampler, Sampling
@@ -83,7 +84,8 @@ def test_light_draws_as_the_sampler_of_the_bundled_weights():
     data = replace(DATA, people=people)
     recipe = replace(LIGHT, first=())
     ours = examples(recipe, data)
-    sampler = Sampler(Sampling(POSETRACK18, batch=32), people, data.pictures)
+    sampling = Sampling(POSETRACK18, batch=32, geometry=LightPoseRecipe().sampling.geometry)
+    sampler = Sampler(sampling, people, data.pictures)
     for i in range(12):
         crop, points, weights = sampler.picture(i, (128, 192))
         example = ours[i]
