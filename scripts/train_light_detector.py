@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
+    parser.add_argument("--rendered", type=Path, help="folder of scripts/render_people.py, to train on, too")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=Recipe.workers, help="processes that make scenes")
@@ -44,7 +45,7 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(given.threads)
     label_lspet(given.data / "lspet", given.data / "teachers" / "yolox_nano_416.onnx", given.runs)
-    scenes = read_scenes(given.data / "lspet", given.runs, given.seed)
+    scenes = read_scenes(given.data / "lspet", given.runs, given.seed, given.rendered)
     recipe = Recipe(
         given.minutes,
         given.pictures,
@@ -53,6 +54,7 @@ def main() -> None:
         workers=given.workers,
         seed=given.seed,
         device=given.device,
+        rendered=given.rendered is not None,
     )
     store = OneFile(given.runs / "last.pt")
     run = train(recipe, scenes, store, log=lambda line: print(line, flush=True), init=given.init)

@@ -36,6 +36,7 @@ def main() -> None:
     budget.add_argument("--pictures", type=int, help="length of the whole schedule; repeatable exactly")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
+    parser.add_argument("--rendered", type=Path, help="folder of scripts/render_people.py, to train on, too")
     parser.add_argument("--teacher", type=Path, help="exported weights whose two looks this one learns, too")
     parser.add_argument("--large-only", action="store_true", help="no small inputs first")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -53,13 +54,14 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(1)
-    data = read_lspet(given.data)
+    data = read_lspet(given.data, given.rendered)
     recipe = Recipe().for_batch(given.batch)
     recipe = replace(
         recipe,
         sampling=replace(recipe.sampling, seed=given.seed),
         learning_rate=given.learning_rate or recipe.learning_rate,
         stages=recipe.stages[-1:] if given.large_only else recipe.stages,
+        rendered=given.rendered is not None,
     )
     run = LightPoseTraining(
         recipe,

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from posetrack.datasets.boxes import read_pictures, upright_weights
 from posetrack.datasets.people import (
     HeldOut,
@@ -32,6 +34,7 @@ BYSTANDER_WEIGHT = 2.0
 # Four in five of the upright face the camera. A network that learns this as a rule takes the left of people
 # seen from behind for their right: they are drawn more often, until both views are about as frequent.
 BEHIND_WEIGHT = 3.0
+RENDERED_SHARE = 0.25  # of what is drawn, where there are rendered people (scripts/render_people.py)
 PLACES_HELD_OUT = 50  # of the backgrounds, the first ones: detector training never sees them
 
 
@@ -43,8 +46,12 @@ class Lspet:
     bystanders: HeldOut
 
 
-def read_lspet(folder: Path) -> Lspet:
-    """Labels and decoded pictures (1.8 GB), without training pictures that nearly repeat held-out ones."""
+def read_lspet(folder: Path, rendered: Path | None = None) -> Lspet:
+    """Labels and decoded pictures (1.8 GB), without training pictures that nearly repeat held-out ones.
+
+    Args:
+        rendered: folder of scripts/render_people.py, whose people join those of the photos.
+    """
     athletes, bystanders = read_held_out(folder)
     repeated = near_duplicates_of(folder / "near_duplicates.json", athletes.images)
     people = read_people(folder / "lspet_train.json", POSETRACK18, skip=repeated)
@@ -62,7 +69,17 @@ def read_lspet(folder: Path) -> Lspet:
         for person in people
     ]
     images = read_tar_images(sorted(folder.glob("train-*.tar")), {person.image for person in people})
+    if rendered is not None:
+        drawn = read_people(rendered / "people.json", POSETRACK18)
+        weight = _weight_of_each(len(drawn), sum(person.weight for person in people))
+        people += [replace(person, weight=weight) for person in drawn]
+        images |= read_tar_images([rendered / "people.tar"], {person.image for person in drawn})
     return Lspet(people, images, athletes, bystanders)
+
+
+def _weight_of_each(rendered: int, photos: float) -> float:
+    """So that rendered ones have their share beside photos of this weight."""
+    return RENDERED_SHARE / (1 - RENDERED_SHARE) * photos / rendered
 
 
 def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
@@ -73,14 +90,19 @@ def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
     return HeldOut("lspet", athletes, images), HeldOut("others", bystanders, images, human_only=False)
 
 
-def read_scenes(folder: Path, boxes: Path, seed: int) -> Scenes:
+def read_scenes(folder: Path, boxes: Path, seed: int, rendered: Path | None = None) -> Scenes:
     """The training pictures and backgrounds for a detector.
 
     Args:
         boxes: folder with train.json and backgrounds.json, soft boxes of everybody in the pictures; made by
             `posetrack.training.teacher_boxes.label_lspet`.
+        rendered: as in `read_lspet`.
     """
     pictures = read_pictures(sorted(folder.glob("train-*.tar")), boxes / "train.json")
     places = read_pictures([folder / "backgrounds.tar"], boxes / "backgrounds.json")
     weights = upright_weights(folder / "lspet_train.json", pictures)
+    if rendered is not None:
+        drawn = read_pictures([rendered / "people.tar"], rendered / "people.json")
+        weights = np.append(weights, np.full(len(drawn), _weight_of_each(len(drawn), weights.sum())))
+        pictures += drawn
     return Scenes(pictures, places[PLACES_HELD_OUT:], seed, weights)

@@ -51,6 +51,7 @@ class Recipe:
     average: float = 0.9985  # of the weights, per step
     seed: int = 1
     device: str = "cpu"
+    rendered: bool = False  # rendered people are among the scenes; the weights' metadata says so
     workers: int = 0  # processes that make scenes; 0: the training itself makes them
 
     def for_batch(self, batch: int) -> Recipe:
@@ -155,7 +156,8 @@ def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_si
         "input_long_side": str(long_side),
         "score_threshold": str(score_threshold),
         "pictures": str(state.get("before", 0) + state["pictures"]),
-        "trained_on": "LSPET train (9,000 photos) and 450 of BSDS500, as mosaics; soft boxes from YOLOX-nano",
+        "trained_on": "LSPET train (9,000 photos) and 450 of BSDS500, as mosaics; soft boxes from YOLOX-nano"
+        + (", and rendered people" if state["recipe"].get("rendered") else ""),
         "licence": "research only, as the training photos; boxes by an Apache-2.0 network",
         "recipe": json.dumps(state["recipe"]),
     }

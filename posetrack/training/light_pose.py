@@ -68,6 +68,7 @@ class Recipe:
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
     teacher_share: float = 0.5  # of the targets, where there is a teacher
+    rendered: bool = False  # rendered people are among the people; the weights' metadata says so
 
     def for_batch(self, batch: int) -> Recipe:
         """The same with batches of another size; the rate grows with the root of the size."""
@@ -285,7 +286,8 @@ class LightPoseTraining:
             "unlabelled": "left_ear,right_ear",
             "sigma": str(self.stage.sigma),
             "licence": "trained on photos for research use only; see MODEL_CARD.md",
-            "trained_on": "Leeds Sports Pose Extended, images 1-9000",
+            "trained_on": "Leeds Sports Pose Extended, images 1-9000"
+            + (" and rendered people" if self.recipe.rendered else ""),
             "pictures": str(self.before + self.pictures),
             "pck": json.dumps(self._accuracy(network.to(self.device))),
         }

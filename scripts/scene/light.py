@@ -157,6 +157,12 @@ def _film() -> Array:
     return 255 * srgb(np.asarray(curve, np.float32))
 
 
+def light_of(photo: NDArray[np.uint8]) -> Array:
+    """Linear radiance (H, W, 3) that the film curve turns into about this photo."""
+    values = np.interp(np.arange(256), _film(), np.arange(1 << 16) / 8192) / EXPOSURE
+    return np.asarray(values.astype(np.float32)[photo])
+
+
 def develop(light: Array, rng: np.random.Generator, noise: float = 0.007) -> NDArray[np.uint8]:
     """Linear radiance (H, W, 3) to an 8 bit picture: lens, exposure, film curve, sensor noise."""
     height, width = light.shape[:2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scene.backdrop import Layers
 from scene.bodies import PARTS, Body
-from scene.light import ShadowMap, crevices, develop, ground_contact, shade
+from scene.light import ShadowMap, crevices, develop, ground_contact, light_of, shade
 from scene.paint import Array, paint
 from scene.rasterise import Camera, Floats, Fragments, rasterise, vertex_normals
 
@@ -95,24 +95,60 @@ def photograph(
         square: as seen by `wide`.
         samples: per pixel, each way, for the people.
     """
+    seen, people, sun = _look_at(crowd, camera, samples)
+    vertices = np.concatenate(crowd.vertices)
+    still = square.seen_by(wide, camera)
+    lit = 1 - (1 - sun.on_ground(camera)) * still.ground
+    open_sky = 1 - (1 - ground_contact(vertices, camera)) * still.ground
+    light = still.ambient * open_sky[..., None] + still.direct * lit[..., None]
+    _cover(light, people, seen)
+    return develop(light, rng), seen
+
+
+def photograph_before(
+    photo: NDArray[np.uint8],
+    crowd: Crowd,
+    camera: Camera,
+    samples: int,
+    rng: np.random.Generator,
+    sunshine: float = 1.0,
+    tint: tuple[float, float, float] = (1, 1, 1),
+) -> tuple[NDArray[np.uint8], Seen]:
+    """The people before a photo (H, W, 3) RGB of the camera's size, on which they cast no shadows.
+
+    Args:
+        sunshine: share of the sun that clouds leave, 0 to 1.
+        tint: the people's light is multiplied by it, per colour.
+    """
+    seen, people, _ = _look_at(crowd, camera, samples, sunshine)
+    light = light_of(photo)
+    _cover(light, people * np.array(tint, np.float32), seen)
+    return develop(light, rng), seen
+
+
+def _look_at(
+    crowd: Crowd, camera: Camera, samples: int, sunshine: float = 1.0
+) -> tuple[Seen, Array, ShadowMap]:
+    """What is in front, the radiance (h, w, 3) of all its samples, 0 beside the people, and the sun."""
     vertices, triangles = np.concatenate(crowd.vertices), crowd.triangles
     points = camera.project(vertices)
     window = Window.around(points, camera, samples)
     points[:, :2] = window.samples_of(points[:, :2])
     fragments = rasterise(points, triangles, window.size, crowd.two_sided)
     sun = ShadowMap.cast(vertices, triangles)
-    still = square.seen_by(wide, camera)
-    lit = 1 - (1 - sun.on_ground(camera)) * still.ground
-    open_sky = 1 - (1 - ground_contact(vertices, camera)) * still.ground
-    light = still.ambient * open_sky[..., None] + still.direct * lit[..., None]
     drawn = fragments.triangle >= 0
+    people = np.zeros((*drawn.shape, 3), np.float32)
     if drawn.any():
-        people = np.zeros((*drawn.shape, 3), np.float32)
-        people[drawn] = _people(crowd, vertices, triangles, fragments, camera, sun)
-        part = light[window.top : window.top + window.height, window.left : window.left + window.width]
-        part *= 1 - window.reduce(drawn.astype(np.float32))[..., None]
-        part += window.reduce(people)
-    return develop(light, rng), Seen(fragments, window, crowd.owners)
+        people[drawn] = _people(crowd, vertices, triangles, fragments, camera, sun, sunshine)
+    return Seen(fragments, window, crowd.owners), people, sun
+
+
+def _cover(light: Array, people: Array, seen: Seen) -> None:
+    """Put the people's samples before what the picture (H, W, 3) shows, in place."""
+    window = seen.window
+    part = light[window.top : window.top + window.height, window.left : window.left + window.width]
+    part *= 1 - window.reduce((seen.fragments.triangle >= 0).astype(np.float32))[..., None]
+    part += window.reduce(people)
 
 
 def _people(
@@ -122,6 +158,7 @@ def _people(
     fragments: Fragments,
     camera: Camera,
     sun: ShadowMap,
+    sunshine: float,
 ) -> Array:
     """Radiance (N, 3) of all samples where somebody is."""
     drawn = fragments.triangle >= 0
@@ -139,7 +176,7 @@ def _people(
     normal[inner] *= -1
     low = (place[:, 1] / np.float32(0.8)).clip(0, 1)  # near the ground there is less sky
     skylit = _crevices(fragments, camera)[drawn] * (np.float32(0.75) + np.float32(0.25) * low)
-    sunlit = sun.lit(place, normal)
+    sunlit = sun.lit(place, normal) * np.float32(sunshine)
     light = np.zeros_like(place)
     owner = crowd.owners[number]
     parts = np.concatenate([b.parts for b in crowd.bodies])[corners[:, 0]]

@@ -8,7 +8,7 @@ from scene.assets import Rig
 from scene.backdrop import Layers
 from scene.bodies import JOINT_BONES, PARTS, Body, Look
 from scene.light import develop
-from scene.picture import Crowd, Seen, Window, photograph
+from scene.picture import Crowd, Seen, Window, photograph, photograph_before
 from scene.rasterise import Camera, rasterise
 from scene.truth import KEYPOINTS, measure, posetrack18
 
@@ -121,3 +121,29 @@ def test_people_stand_before_the_square():
     x, y, _ = CAMERA.project(np.array([0.6, 0, -4.5])).round().astype(int)  # behind and to the right
     assert (picture[y, x].astype(int) < empty[y, x].astype(int) - 30).all()
     np.testing.assert_allclose(picture[190, 10].astype(int), empty[190, 10].astype(int), atol=8)
+
+
+def test_people_stand_before_a_photo():
+    """The photo stays as it is beside them, whatever their light."""
+    body, vertices, _ = board(-0.5, 0.5, depth=4)
+    blue = replace(
+        body,
+        look=Look({}, "", "", "", {"shoe": (0.1, 0.1, 0.8)}),
+        parts=np.full(len(vertices), PARTS.index("shoe")),
+    )
+    photo = np.full((*CAMERA.size[::-1], 3), 120, np.uint8)
+    photo[:, :100] = (200, 90, 30)
+
+    def picture(*light):
+        rng = np.random.default_rng(0)
+        return photograph_before(photo, Crowd([blue], [vertices]), CAMERA, 2, rng, *light)[0].astype(int)
+
+    sunny, cloudy, dark = picture(), picture(0.0), picture(1.0, (0.3, 0.3, 0.3))
+    board_there = np.s_[60:140, 140:181]
+    for shot in (sunny, cloudy, dark):
+        assert (shot[..., 2] - shot[..., 0])[board_there].min() > 20
+        assert abs(shot[80:120, 220:260].mean() - 120) < 12  # the lens vignettes
+        red, green, _ = shot[80:120, 30:70].mean(axis=(0, 1))
+        assert red - green > 80
+    assert sunny[board_there].mean() > cloudy[board_there].mean() + 5
+    assert sunny[board_there].mean() > dark[board_there].mean() + 20

@@ -8,7 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from posetrack.datasets.lspet import BEHIND_WEIGHT, BYSTANDER_WEIGHT, UPRIGHT_WEIGHT, read_lspet
+from posetrack.datasets.lspet import (
+    BEHIND_WEIGHT,
+    BYSTANDER_WEIGHT,
+    RENDERED_SHARE,
+    UPRIGHT_WEIGHT,
+    read_lspet,
+)
 from posetrack.datasets.people import (
     Person,
     near_duplicates_of,
@@ -161,6 +167,18 @@ def test_the_pack_leaves_out_what_repeats_held_out_pictures(tmp_path):
     assert set(pack.images) == {"1.png", "2.png", "5.png"}
     assert pack.athletes.human_only
     assert not pack.bystanders.human_only
+
+    write_labels(
+        tmp_path / "people.json",
+        [annotation(1, STANDING), annotation(1, lying), annotation(2, {})],
+        ["r.png", "h.png"],
+    )
+    write_tar(tmp_path / "people.tar", {"r.png": png(7), "h.png": png(8)})
+    both = read_lspet(tmp_path, rendered=tmp_path)
+    assert [p.image for p in both.people[4:]] == ["r.png", "r.png"]  # nobody without a joint
+    assert set(both.images) == {*pack.images, "r.png"}
+    total = sum(p.weight for p in both.people)
+    assert sum(p.weight for p in both.people[4:]) == pytest.approx(RENDERED_SHARE * total)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Packing and receiving: the same data on the other side, whatever the order, and only what was asked for."""
 
 import json
+import shutil
 
 import pytest
 
 from posetrack.datasets.boxes import tar_members
-from posetrack.datasets.lspet import PLACES_HELD_OUT, read_lspet, read_scenes
+from posetrack.datasets.lspet import PLACES_HELD_OUT, RENDERED_SHARE, read_lspet, read_scenes
 from posetrack.errors import PoseTrackError
 from posetrack.training.pieces import pack, receive
 from tests.posetrack.training.miniature import write_miniature
@@ -52,6 +53,12 @@ def test_a_limit_takes_so_many_pictures_and_what_is_said_of_them(miniature, tmp_
     assert (len(data.images), len(data.athletes.people), len(data.bystanders.people)) == (1, 2, 1)
     scenes = read_scenes(there / "lspet", there / "boxes", seed=1)
     assert (len(scenes.pictures), len(scenes.backgrounds)) == (2, 2)
+
+    shutil.copy(there / "lspet" / "train-00.tar", there / "people.tar")
+    shutil.copy(there / "boxes" / "train.json", there / "people.json")
+    scenes = read_scenes(there / "lspet", there / "boxes", seed=1, rendered=there)
+    assert len(scenes.pictures) == 4
+    assert scenes.cumulative[[1, 3]] == pytest.approx([1 - RENDERED_SHARE, 1])
 
 
 def test_pieces_of_another_packing_do_not_count(miniature, tmp_path):
