@@ -63,7 +63,7 @@ def test_it_leaves_when_told_and_a_finished_run_stays_as_it_is(scenes: Scenes, t
 def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) -> None:
     first = train(Recipe(pictures=8, batch=4), scenes, OneFile(tmp_path / "last.pt"))
     export(first.state(), tmp_path / "light.safetensors", score_threshold=0.5)
-    run = Run(Recipe(pictures=8, batch=4))
+    run = Run(Recipe(pictures=8, batch=4, rendered=True))
     run.start_from(tmp_path / "light.safetensors")
     state = first.average.network.state_dict()
     for copy in (run.network.state_dict(), run.average.network.state_dict()):
@@ -73,6 +73,8 @@ def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) 
     assert run.blind_steps == 1  # the predictions have their say from the first step
     export(run.state() | {"pictures": 20}, tmp_path / "second.safetensors", score_threshold=0.5)
     assert read_metadata(tmp_path / "second.safetensors")["pictures"] == "28"  # of both stretches
+    said = [read_metadata(tmp_path / f"{name}.safetensors")["trained_on"] for name in ("light", "second")]
+    assert ["rendered people" in trained_on for trained_on in said] == [False, True]
 
 
 def test_workers_make_every_batch_once_and_in_order(scenes: Scenes) -> None:

@@ -107,6 +107,7 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
         learning_rate=0.05,
         warm_up=8,
         ema_decay=0.9,
+        rendered=True,
     )
     run = training(tmp_path, recipe, HELD_OUT)
     before = run.validate()["pck_painted"]
@@ -117,6 +118,7 @@ def test_it_learns_painted_people_by_heart_and_exports_them(tmp_path):
 
     metadata = run.export(tmp_path / "light.safetensors")
     assert json.loads(metadata["pck"])["pck_painted"] > 90
+    assert metadata["trained_on"] == "Leeds Sports Pose Extended, images 1-9000 and rendered people"
     with safe_open(tmp_path / "light.safetensors", "pt") as file:
         assert file.metadata() == metadata
         assert (metadata["input_width"], metadata["sigma"]) == ("64", "1.0")
