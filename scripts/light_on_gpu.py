@@ -1,6 +1,6 @@
 """Train both light networks on a lent GPU machine that takes 64 MiB, gives 64 MiB and has minutes.
 
-    python scripts/light_on_gpu.py pack --data ../shared/data --out build/light_gpu
+    python scripts/light_on_gpu.py pack --data ../shared/data --rendered /tmp/runs/people
     python scripts/light_on_gpu.py plan build/light_gpu --minutes 9 --options="--init posetrack/zoo/bundled"
 
 `pack` runs here: soft boxes by the teacher, unless --labels has them, and all that training reads, in pieces.
@@ -44,7 +44,7 @@ def _pack(given: argparse.Namespace) -> None:
 
         labels = given.out / "boxes"
         label_lspet(lspet, given.data / "teachers" / "yolox_nano_416.onnx", labels)
-    for path in pack(lspet, labels, given.out, given.limit):
+    for path in pack(lspet, labels, given.out, given.limit, rendered=given.rendered):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -96,6 +96,7 @@ def _arguments() -> argparse.Namespace:
     command.set_defaults(command=_pack)
     command.add_argument("--data", type=Path, required=True, help="the data pack")
     command.add_argument("--labels", type=Path, help="folder with train.json and backgrounds.json")
+    command.add_argument("--rendered", type=Path, help="folder of scripts/render_people.py")
     command.add_argument("--out", type=Path, default=Path("build/light_gpu"), help="folder for the pieces")
     command.add_argument("--limit", type=int, help="only so many pictures of each kind")
 
@@ -119,6 +120,10 @@ def _arguments() -> argparse.Namespace:
     command.add_argument("--pose-batch", type=int, default=Settings.pose_batch)
     command.add_argument("--detector-batch", type=int, default=Settings.detector_batch)
     command.add_argument("--small-share", type=float, default=Settings.small_share, help="of the pose run")
+    command.add_argument(
+        "--wide-share", type=float, default=Settings.wide_share, help="of the pose run: a teacher"
+    )
+    command.add_argument("--pose-rate", type=float, default=Settings.pose_rate, help="times the recipe's")
     command.add_argument("--seed", type=int, default=Settings.seed)
     command.add_argument("--save-every", type=float, default=Settings.save_every, help="seconds")
 

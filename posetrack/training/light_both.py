@@ -17,13 +17,16 @@ from pathlib import Path
 import cv2
 import torch
 
-from posetrack.datasets.lspet import read_held_out, read_lspet, read_scenes
+from posetrack.datasets.lspet import Lspet, read_held_out, read_lspet, read_scenes
 from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector, light_pose
-from posetrack.training.light_pose import LightPoseTraining
+from posetrack.training.light_pose import WIDE, LightPoseTraining
+from posetrack.training.parts import join, read_part, write_parts
 from posetrack.training.store import SmallFiles
 
 POSE, DETECTOR = "light_pose.safetensors", "light_detector.safetensors"
+TEACHER = "teacher"  # the wide network's weights, in files of this name
+LARGEST = 15 * 2**20  # bytes of a file that comes back
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Settings:
     pose_batch: int = 256
     detector_batch: int = 128
     small_share: float = 0.6  # of the pose network's minutes, on small inputs; less with `init`
+    # Of the pose network's minutes: for one of twice its width, which then teaches it on large inputs alone.
+    wide_share: float = 0.0
+    pose_rate: float = 1.0  # peak of the pose network's learning rate, times the recipe's
     seed: int = 1
     init: Path | None = None  # folder with exported weights to begin with
     teacher: Path | None = None  # exported pose weights whose two looks the new ones learn, too
@@ -62,7 +68,7 @@ def train_both(settings: Settings, data: Path, out: Path, resume: Path | None = 
         raise PoseTrackError(f"{data} holds no lspet/: receive all pieces of the data first")
     out.mkdir(parents=True, exist_ok=True)
     if resume is not None:
-        _take_over(resume, out)
+        _take_over(resume, out, data)
     torch.set_num_threads(1)  # the processors are for the pictures
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True  # a handful of input sizes
@@ -90,10 +96,10 @@ def _processes(settings: Settings) -> int:
     return min(room, settings.processes)
 
 
-def _take_over(earlier: Path, out: Path) -> None:
+def _take_over(earlier: Path, out: Path, data: Path) -> None:
     """Copy states; at once, so that a kill before the next state loses nothing. Weights are made anew."""
-    found = [p for pattern in ("pose-*", "detector-*") for p in earlier.glob(pattern)]
-    if not found:
+    found = [p for pattern in ("pose-*", "detector-*", f"{TEACHER}-*") for p in earlier.glob(pattern)]
+    if not found and not (data / "wide").is_dir():
         raise PoseTrackError(f"{earlier} holds no state to go on from: give the folder of the earlier files")
     if not earlier.samefile(out):
         for path in found:
@@ -101,43 +107,104 @@ def _take_over(earlier: Path, out: Path) -> None:
 
 
 def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
-    lspet, minutes = read_lspet(data / "lspet"), settings.minutes * share
-    recipe = light_pose.Recipe().for_batch(settings.pose_batch)
-    small, large = recipe.stages
-    recipe = replace(recipe, stages=(replace(small, until=settings.small_share), large))
-    run = LightPoseTraining(
-        replace(recipe, sampling=replace(recipe.sampling, seed=settings.seed)),
-        lspet.people,
-        lspet.images,
-        (lspet.athletes, lspet.bystanders),
-        out,
-        settings.device,
-        settings.processes,
-        SmallFiles(out, "pose"),
-    )
-    if run.resume():
-        print(f"pose goes on after {run.pictures} pictures", flush=True)
-    elif settings.init is not None:
-        run.start_from(settings.init / POSE)
-    if settings.teacher is not None:
-        run.learn_from(settings.teacher)
-    every = 60 * minutes / 4
-    run.train(minutes, validate_every=every, save_every=settings.save_every, leave_at=leave_at)
-    if run.seconds < 60 * minutes:
+    lspet = read_lspet(data / "lspet", _rendered(data))
+    minutes, small_share, teacher = settings.minutes * share, settings.small_share, settings.teacher
+    if settings.wide_share > 0:
+        teacher = _train_wide(settings, minutes * settings.wide_share, lspet, data, out, leave_at)
+        if teacher is None:
+            return False
+        minutes *= 1 - settings.wide_share
+        small_share = 0.0  # what the teacher last learned from were large inputs
+    recipe = _pose_recipe(settings, small_share, data)
+    recipe = replace(recipe, learning_rate=recipe.learning_rate * settings.pose_rate)
+    run = _pose_run(settings, recipe, lspet, out, SmallFiles(out, "pose", LARGEST))
+    if teacher is not None:
+        run.learn_from(teacher)
+    if not _trained(run, settings, minutes, leave_at):
         return False
     print(run.export(out / POSE), flush=True)
     return True
 
 
+def _train_wide(
+    settings: Settings, minutes: float, lspet: Lspet, data: Path, out: Path, leave_at: float
+) -> Path | None:
+    """The teacher's weights; None: the call left before they were done.
+
+    Its state is too large to come back: beside the data it waits for the next call on the same machine.
+    """
+    folder = data / "wide"
+    weights, parts = folder / POSE, sorted(out.glob(f"{TEACHER}-*"))
+    if parts:  # of an earlier call
+        folder.mkdir(exist_ok=True)
+        weights.write_bytes(join(read_part(path) for path in parts))
+        return weights
+    recipe = replace(_pose_recipe(settings, settings.small_share, data), network=WIDE)
+    run = _pose_run(settings, recipe, lspet, folder)
+    if not _trained(run, settings, minutes, leave_at):
+        return None
+    print(run.export(weights), flush=True)
+    write_parts(weights.read_bytes(), out, TEACHER, LARGEST)
+    return weights
+
+
+def _pose_recipe(settings: Settings, small_share: float, data: Path) -> light_pose.Recipe:
+    recipe = light_pose.Recipe().for_batch(settings.pose_batch)
+    small, large = recipe.stages
+    return replace(
+        recipe,
+        stages=(replace(small, until=small_share), large),
+        sampling=replace(recipe.sampling, seed=settings.seed),
+        rendered=_rendered(data) is not None,
+    )
+
+
+def _pose_run(
+    settings: Settings, recipe: light_pose.Recipe, lspet: Lspet, folder: Path, store: SmallFiles | None = None
+) -> LightPoseTraining:
+    """With the state stored last, or else with the weights to begin with."""
+    run = LightPoseTraining(
+        recipe,
+        lspet.people,
+        lspet.images,
+        (lspet.athletes, lspet.bystanders),
+        folder,
+        settings.device,
+        settings.processes,
+        store,
+    )
+    if run.resume():
+        print(f"pose goes on after {run.pictures} pictures", flush=True)
+    elif settings.init is not None:
+        run.start_from(settings.init / POSE)
+    return run
+
+
+def _trained(run: LightPoseTraining, settings: Settings, minutes: float, leave_at: float) -> bool:
+    every = 60 * minutes / 4
+    run.train(minutes, validate_every=every, save_every=settings.save_every, leave_at=leave_at)
+    return run.seconds >= 60 * minutes
+
+
+def _rendered(data: Path) -> Path | None:
+    """The folder of rendered people, where some were packed."""
+    folder = data / "rendered"
+    return folder if folder.is_dir() else None
+
+
 def _train_detector(settings: Settings, share: float, data: Path, out: Path, leave_at: float) -> bool:
-    scenes = read_scenes(data / "lspet", data / "boxes", settings.seed)
+    rendered = _rendered(data)
+    scenes = read_scenes(data / "lspet", data / "boxes", settings.seed, rendered)
     recipe = replace(
         light_detector.Recipe().for_batch(settings.detector_batch),
         minutes=settings.minutes * share,
         seed=settings.seed,
         device=settings.device,
         workers=settings.processes,
+        rendered=rendered is not None,
     )
+    for path in out.glob(f"{TEACHER}-*"):  # no longer needed, and only eight files come back
+        path.unlink()
     init = None if settings.init is None else settings.init / DETECTOR
     store = SmallFiles(out, "detector")
 

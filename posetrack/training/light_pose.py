@@ -21,8 +21,10 @@ from torch import Tensor, nn
 from posetrack.datasets.augment import Geometry
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import PoseTrackError
+from posetrack.models import create
 from posetrack.models.fuse import for_inference
 from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
+from posetrack.models.shapes import name_of
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
@@ -33,8 +35,12 @@ from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.store import OneFile, Store
 from posetrack.training.validate import validate
+from posetrack.training.widen import fits_when_widened, widened
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into
+
+# The same with twice the channels: a teacher. It begins as the light one widened.
+WIDE = replace(LIGHT, width=32, stem=64, bottleneck=64)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Stage:
 @dataclass(frozen=True)
 class Recipe:
     network: HRNetConfig = LIGHT
-    stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 128, 192, 1.5))
+    stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 160, 224, 1.75))
     sampling: Sampling = field(
         default_factory=lambda: Sampling(POSETRACK18, batch=64, geometry=Geometry(turn_probability=0.15))
     )
@@ -119,15 +125,25 @@ class LightPoseTraining:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start_from(self, path: Path) -> None:
-        """Begin a new run with exported weights, such as those of an earlier stretch of training."""
-        state = read_checkpoint(path)
+        """Begin a new run with exported weights, such as those of an earlier stretch of training.
+
+        Those of a network with half as many channels everywhere are widened.
+        """
+        state, own = read_checkpoint(path), self.network.state_dict()
+        narrow = len(state["conv1.weight"]) < len(own["conv1.weight"])
+        if narrow and fits_when_widened(state, own):
+            state = widened(state, own, self.recipe.sampling.seed)
         load_into(self.network, state, str(path))
         load_into(self.average.network, state, str(path))
         self.before = int(read_metadata(path).get("pictures", 0))
 
     def learn_from(self, path: Path) -> None:
-        """Take the weights at `path`, of a network of this recipe, for a teacher: see `taught`."""
-        teacher = HRNet(self.recipe.network, len(self.recipe.sampling.skeleton))
+        """Take the exported weights at `path` for a teacher: see `taught`.
+
+        Its network may be larger; its inputs were as large as this run's, or people seem too large or small to it.
+        """
+        model = read_metadata(path).get("model", name_of(self.recipe.network))
+        teacher = create(model, len(self.recipe.sampling.skeleton), empty=True)
         load_into(teacher, read_checkpoint(path), str(path))
         self.teacher = for_inference(teacher, self.device)
         self._flip_order = torch.from_numpy(self.recipe.sampling.skeleton.flip_order).to(self.device)
@@ -278,7 +294,7 @@ class LightPoseTraining:
         network = HRNet(self.recipe.network, len(self.recipe.sampling.skeleton))
         network.load_state_dict(half_precision(self.average.network), strict=False)
         metadata = {
-            "model": "hrnet_light",
+            "model": "hrnet_light" if self.recipe.network == LIGHT else name_of(self.recipe.network),
             "skeleton": self.recipe.sampling.skeleton.name,
             "input_width": str(self.stage.width),
             "input_height": str(self.stage.height),

@@ -38,6 +38,16 @@ def write_miniature(root, train=6, val=2, places=3):
     return lspet, labels
 
 
+def write_rendered(folder, count=4):
+    """What scripts/render_people.py writes."""
+    folder.mkdir(parents=True)
+    data = stick_people(count, side=SIDE, seed=5)
+    people = {f"r{person.image}": person for person in data.people}
+    _write_tar(folder / "people.tar", {f"r{name}": picture for name, picture in data.pictures.items()})
+    _write_json(folder / "people.json", list(people), people, lambda p: _keypoints(p) | {"score": 1.0})
+    return folder
+
+
 def _write_tar(path, pictures):
     with tarfile.open(path, "w") as archive:
         for name, picture in pictures.items():

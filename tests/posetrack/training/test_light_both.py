@@ -20,10 +20,11 @@ import torch
 
 from posetrack.errors import PoseTrackError
 from posetrack.training.light_both import DETECTOR, POSE, Settings, export_both, train_both
+from posetrack.training.parts import read_part
 from posetrack.training.pieces import pack, receive
 from posetrack.training.store import SmallFiles
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
-from tests.posetrack.training.miniature import write_miniature
+from tests.posetrack.training.miniature import write_miniature, write_rendered
 
 ROOT = Path(__file__).parents[3]
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -35,7 +36,11 @@ ABSENT_THERE = ("av", "motmetrics", "ptlflow", "pycocotools", "jsonargparse", "p
 @pytest.fixture
 def data(tmp_path):
     """What a machine holds after all pieces."""
-    for piece in pack(*write_miniature(tmp_path / "data"), tmp_path / "pieces", largest=100_000):
+    rendered = write_rendered(tmp_path / "rendered")
+    pieces = pack(
+        *write_miniature(tmp_path / "data"), tmp_path / "pieces", largest=100_000, rendered=rendered
+    )
+    for piece in pieces:
         to_come = receive(piece, tmp_path / "there")
     assert to_come == []
     return tmp_path / "there"
@@ -76,6 +81,8 @@ def test_killed_and_resumed_it_ends_with_both_weights(data, tmp_path, device):
     assert names == {POSE, DETECTOR, "pose-N-0", "pose-N-1", "detector-N-0", "log.jsonl"}
     facts = read_metadata(out / POSE)
     assert int(facts["pictures"]) == pictures(out, "pose")
+    assert facts["trained_on"].endswith("and rendered people")
+    assert read_metadata(out / DETECTOR)["trained_on"].endswith("and rendered people")
     assert set(json.loads(facts["pck"])) == {"pck_lspet", "pck_lspet_flip", "pck_others", "pck_others_flip"}
     assert int(read_metadata(out / DETECTOR)["pictures"]) == pictures(out, "detector") > 0
 
@@ -96,6 +103,30 @@ def test_it_leaves_in_time_and_begins_with_given_weights(data, tmp_path):
         weights, state = read_checkpoint(tmp_path / "first" / file), SmallFiles(out, name).read("cpu")
         assert state["pictures"] == 0
         assert all(torch.equal(state["network"][key], value.float()) for key, value in weights.items())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_wide_network_is_trained_first_and_teaches(data, tmp_path, device):
+    first, out = tmp_path / "first", tmp_path / "out"
+    assert train_both(settings(device, minutes=0.02, pose_share=1.0), data, first)
+    wide = settings(device, minutes=0.1, pose_share=1.0, wide_share=0.5, small_share=0.2, init=first)
+    assert not train_both(replace(wide, call_minutes=0.0), data, out)
+    assert list(out.iterdir()) == []  # the teacher's state stays beside the data
+    assert train_both(wide, data, out, resume=out)
+    teacher = data / "wide" / POSE
+    assert b"".join(read_part(path).body for path in sorted(out.glob("teacher-*"))) == teacher.read_bytes()
+    assert max(path.stat().st_size for path in out.iterdir()) <= 15 * 2**20
+    light, large = read_checkpoint(out / POSE), read_checkpoint(teacher)
+    assert {2 * len(v) for k, v in light.items() if "branches" in k} == {
+        len(v) for k, v in large.items() if "branches" in k
+    }
+    assert read_metadata(out / POSE)["model"] == "hrnet_light"
+    assert int(read_metadata(teacher)["pictures"]) > int(read_metadata(first / POSE)["pictures"])
+
+    shutil.rmtree(data / "wide")  # another machine: the teacher comes with the files
+    assert train_both(replace(wide, minutes=0.2), data, tmp_path / "on", resume=out)
+    assert teacher.exists()
+    assert read_metadata(tmp_path / "on" / POSE)["pictures"] > read_metadata(out / POSE)["pictures"]
 
 
 def test_no_more_processes_than_shared_memory_has_room_for(data, tmp_path, monkeypatch, capsys):

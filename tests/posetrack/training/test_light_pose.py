@@ -139,7 +139,7 @@ def test_the_schedule():
     assert recipe.rate(0.0, 0) == pytest.approx(2.0 * 64 / 1000)
     assert recipe.rate(0.5, 5000) == pytest.approx(1.0)  # half way down the cosine
     assert recipe.rate(1.0, 9000) == pytest.approx(0.0)
-    assert [recipe.stage(p).width for p in (0.0, 0.59, 0.6, 1.0)] == [96, 96, 128, 128]
+    assert [recipe.stage(p).width for p in (0.0, 0.59, 0.6, 1.0)] == [96, 96, 160, 160]
 
 
 def test_an_input_that_hrnet_cannot_halve_five_times():

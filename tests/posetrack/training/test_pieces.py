@@ -1,7 +1,6 @@
 """Packing and receiving: the same data on the other side, whatever the order, and only what was asked for."""
 
 import json
-import shutil
 
 import pytest
 
@@ -9,7 +8,7 @@ from posetrack.datasets.boxes import tar_members
 from posetrack.datasets.lspet import PLACES_HELD_OUT, RENDERED_SHARE, read_lspet, read_scenes
 from posetrack.errors import PoseTrackError
 from posetrack.training.pieces import pack, receive
-from tests.posetrack.training.miniature import write_miniature
+from tests.posetrack.training.miniature import write_miniature, write_rendered
 
 
 @pytest.fixture
@@ -54,9 +53,22 @@ def test_a_limit_takes_so_many_pictures_and_what_is_said_of_them(miniature, tmp_
     scenes = read_scenes(there / "lspet", there / "boxes", seed=1)
     assert (len(scenes.pictures), len(scenes.backgrounds)) == (2, 2)
 
-    shutil.copy(there / "lspet" / "train-00.tar", there / "people.tar")
-    shutil.copy(there / "boxes" / "train.json", there / "people.json")
-    scenes = read_scenes(there / "lspet", there / "boxes", seed=1, rendered=there)
+
+def test_rendered_people_travel_with_the_photos(miniature, tmp_path):
+    rendered = write_rendered(tmp_path / "rendered", count=4)
+    for piece in pack(*miniature, tmp_path / "pieces", rendered=rendered):
+        assert receive(piece, tmp_path / "there") == []
+    there = tmp_path / "there"
+    assert (there / "rendered" / "people.tar").read_bytes() == (rendered / "people.tar").read_bytes()
+    data = read_lspet(there / "lspet", there / "rendered")
+    drawn = [person.weight for person in data.people if person.image.startswith("r")]
+    assert len(drawn) == 4
+    assert sum(drawn) == pytest.approx(RENDERED_SHARE * sum(person.weight for person in data.people))
+
+    for piece in pack(*miniature, tmp_path / "few", limit=2, rendered=rendered):
+        receive(piece, tmp_path / "less")
+    less = tmp_path / "less"
+    scenes = read_scenes(less / "lspet", less / "boxes", seed=1, rendered=less / "rendered")
     assert len(scenes.pictures) == 4
     assert scenes.cumulative[[1, 3]] == pytest.approx([1 - RENDERED_SHARE, 1])
 
@@ -76,3 +88,5 @@ def test_damaged_pieces_and_missing_files_are_named(miniature, tmp_path):
     (miniature[1] / "train.json").unlink()
     with pytest.raises(PoseTrackError, match=r"labels/train\.json: no such file"):
         pack(*miniature, tmp_path / "pieces")
+    with pytest.raises(PoseTrackError, match=r"nowhere/people\.tar, \S+people\.json: no such file"):
+        pack(*write_miniature(tmp_path / "more"), tmp_path / "pieces", rendered=tmp_path / "nowhere")
