@@ -140,7 +140,7 @@ class LightPoseTraining:
     def learn_from(self, path: Path) -> None:
         """Take the exported weights at `path` for a teacher: see `taught`.
 
-        Its network may be larger; its inputs were as large as this run's, or people seem too large or small to it.
+        Its network may be larger. Inputs of another size than its own look to it like people of another.
         """
         model = read_metadata(path).get("model", name_of(self.recipe.network))
         teacher = create(model, len(self.recipe.sampling.skeleton), empty=True)
