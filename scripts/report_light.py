@@ -49,6 +49,9 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, help="folder of scripts/render_validation.py")
     parser.add_argument("--weights", type=Path, help="of the pose network; the bundled ones when not given")
     parser.add_argument("--detector", type=Path, help="weights of the detector, likewise")
+    parser.add_argument(
+        "--beside", type=Path, nargs="+", default=[], help="other pose weights, for the trade-off"
+    )
     parser.add_argument("--log", type=Path, help="log.jsonl of the pose network's training, for its curve")
     parser.add_argument("--card", type=Path, default=ROOT / "posetrack/zoo/MODEL_CARD.md")
     parser.add_argument("--pictures", type=Path, default=ROOT / "docs", help="folder of the curves")
@@ -91,7 +94,8 @@ class Report:
                 write_calibration(self.parts.detector_weights, self.for_boxes)
         if "tradeoff" in self.given.only:
             score, path = PRESET.detector_score, self.given.pictures / "light_tradeoff.png"
-            self.show("tradeoff", lambda: tradeoff(self.parts, score, path))
+            beside = {weights.stem.replace("_", " "): weights for weights in self.given.beside}
+            self.show("tradeoff", lambda: tradeoff(self.parts, score, path, beside))
         if {"thresholds", "failures"} & set(self.given.only):
             self._clips()
 

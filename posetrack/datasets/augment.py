@@ -11,7 +11,7 @@ at random, as in HRNet's official code; joints follow through the same matrix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -75,6 +75,51 @@ def random_view(
         box = turned_box(box, angle)
     width = crop_regions(box[None], size[0] / size[1])[0, 2] * padding / PADDING * larger
     return view_matrix(centre, width, size, angle, mirrored), mirrored
+
+
+def cut_by_edge(image: Image, person: Person, side: str, share: float) -> tuple[Image, Person]:
+    """The picture as if it ended within the person, and the person as one would then be labelled.
+
+    Args:
+        side: "left", "top", "right" or "bottom" of the picture.
+        share: of the box that is cut away there, 0 to 1.
+
+    Returns:
+        A part of the picture, at least a pixel wide and high, and the person in its pixels; joints beyond its
+        edge have no label.
+    """
+    H, W = image.shape[:2]
+    x1, y1, x2, y2 = person.box
+    left, top, right, bottom = 0, 0, W, H
+    if side == "left":
+        left = int(np.clip(x1 + share * (x2 - x1), 0, W - 1))
+    elif side == "top":
+        top = int(np.clip(y1 + share * (y2 - y1), 0, H - 1))
+    elif side == "right":
+        right = int(np.clip(x2 - share * (x2 - x1), 1, W))
+    else:
+        bottom = int(np.clip(y2 - share * (y2 - y1), 1, H))
+    corner = np.array([left, top], np.float32)
+    points = person.keypoints - corner
+    inside = (points >= 0).all(axis=1) & (points <= [right - left - 1, bottom - top - 1]).all(axis=1)
+    low, high = np.array([left, top] * 2), np.array([right, bottom] * 2)
+    box = (np.clip(person.box, low, high) - np.tile(corner, 2)).astype(np.float32)
+    return image[top:bottom, left:right], replace(
+        person, box=box, keypoints=points, labelled=person.labelled & inside, pseudo=person.pseudo & inside
+    )
+
+
+# Where a frame ends within people, how often of all such, and the largest share of the box that is cut away.
+# Of a person before a webcam the legs are missing, of one who comes into view a side.
+EDGES = {"bottom": (0.5, 0.7), "top": (0.2, 0.45), "left": (0.15, 0.6), "right": (0.15, 0.6)}
+EDGE_JOINTS = 3  # labelled ones that must remain
+
+
+def random_edge(image: Image, person: Person, rng: np.random.Generator) -> tuple[Image, Person]:
+    """`cut_by_edge` at a random place; unchanged where too little of the person would remain."""
+    side = str(rng.choice(list(EDGES), p=[probability for probability, _ in EDGES.values()]))
+    part, cut = cut_by_edge(image, person, side, rng.uniform(0.03, EDGES[side][1]))
+    return (part, cut) if cut.labelled.sum() >= EDGE_JOINTS else (image, person)
 
 
 def turned_box(box: NDArray[np.float32], angle: float) -> NDArray[np.float32]:

@@ -66,7 +66,9 @@ class Recipe:
     network: HRNetConfig = LIGHT
     stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 160, 224, 1.75))
     sampling: Sampling = field(
-        default_factory=lambda: Sampling(POSETRACK18, batch=64, geometry=Geometry(turn_probability=0.15))
+        default_factory=lambda: Sampling(
+            POSETRACK18, batch=64, geometry=Geometry(turn_probability=0.15), edge_probability=0.3
+        )
     )
     learning_rate: float = 0.012  # the peak, after the warm-up
     warm_up: int = 10_000  # pictures
@@ -74,6 +76,7 @@ class Recipe:
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
     teacher_share: float = 0.5  # of the targets, where there is a teacher
+    absent_weight: float = 0.3  # in the loss, of joints that are known to be outside: their maps are to be flat
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
 
     def for_batch(self, batch: int) -> Recipe:
@@ -236,7 +239,7 @@ class LightPoseTraining:
             group["lr"] = self._rate
         self.network.train()
         batch = batch.to(self.device)
-        tensors = (batch.crops, batch.points, batch.weights)
+        tensors = batch.parts()
         learn: Step = self._learn
         if self.device.type == "cuda":
             if self.stage not in self._recorded:
@@ -247,7 +250,7 @@ class LightPoseTraining:
         self.pictures += len(batch.crops)
         return loss
 
-    def _learn(self, crops: Tensor, points: Tensor, weights: Tensor) -> Tensor:
+    def _learn(self, crops: Tensor, points: Tensor, weights: Tensor, absent: Tensor) -> Tensor:
         """Move the weights by one batch; its loss."""
         pictures = normalise(crops)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -262,7 +265,11 @@ class LightPoseTraining:
                 softmax_heatmaps(mirrored, self.stage.sigma),
                 self._flip_order,
             )
-            targets, weights = taught(targets, weights, opinion, self.stage.sigma, self.recipe.teacher_share)
+            # It may never have seen a frame's edge, and is sure of joints beyond it.
+            share = self.recipe.teacher_share * ~absent.any(dim=1)
+            targets, weights = taught(targets, weights, opinion, self.stage.sigma, share)
+        targets = torch.where(absent[..., None, None], 1 / (w * h), targets)
+        weights = torch.where(absent, self.recipe.absent_weight, weights)
         loss = spatial_cross_entropy(logits, targets, weights)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -318,7 +325,7 @@ class LightPoseTraining:
 
 
 def taught(
-    targets: Tensor, weights: Tensor, opinion: Tensor, sigma: float, share: float
+    targets: Tensor, weights: Tensor, opinion: Tensor, sigma: float, share: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Labels and the opinion of a teacher that looked at both the crop and its mirror image.
 
@@ -329,13 +336,13 @@ def taught(
         targets: (B, K, h, w), each summing to 1.
         weights: (B, K); 0 for joints without label.
         opinion: (B, K, h, w) heatmaps of `softmax_heatmaps`, with the same sigma.
-        share: of the opinion in the targets of labelled joints, and its weight elsewhere.
+        share: (B,) of the opinion in the targets of labelled joints, and its weight elsewhere.
 
     Returns:
         Targets and weights.
     """
     peak, soft = opinion.amax(dim=(2, 3)), opinion / (2 * math.pi * sigma**2)
-    labelled = weights > 0
+    labelled, share = weights > 0, share[:, None].to(targets.dtype)
     part = torch.where(labelled, share, 1.0)[..., None, None]
     return targets.lerp(soft, part), torch.where(labelled, weights, share * (peak >= 0.5))
 

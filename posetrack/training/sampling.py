@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from posetrack.datasets.augment import (
     Size,
     apply_view,
     random_appearance,
+    random_edge,
     random_view,
 )
 from posetrack.datasets.people import Image, Person
@@ -36,6 +37,7 @@ class Sampling:
     geometry: Geometry = field(default_factory=Geometry)
     appearance: Appearance = field(default_factory=Appearance)
     pseudo_weight: float = 0.5  # of machine-made joints in the loss
+    edge_probability: float = 0.0  # that the photo ends within the person, as a frame may
     seed: int = 1
 
 
@@ -44,14 +46,26 @@ class Batch:
     crops: Tensor  # (B, H, W, 3) uint8 RGB
     points: Tensor  # (B, K, 2) input pixels
     weights: Tensor  # (B, K); 0 where a joint has no label or lies outside
+    absent: Tensor  # (B, K) bool; labelled, but outside the crop or beyond the photo's edge
 
     def pin_memory(self) -> Batch:
         """In memory from which a GPU copies while the CPU goes on; DataLoader calls this by name."""
-        return Batch(self.crops.pin_memory(), self.points.pin_memory(), self.weights.pin_memory())
+        return Batch(*(part.pin_memory() for part in self.parts()))
 
     def to(self, device: torch.device) -> Batch:
-        parts = (part.to(device, non_blocking=True) for part in (self.crops, self.points, self.weights))
-        return Batch(*parts)
+        return Batch(*(part.to(device, non_blocking=True) for part in self.parts()))
+
+    def parts(self) -> tuple[Tensor, ...]:
+        return self.crops, self.points, self.weights, self.absent
+
+
+class Picture(NamedTuple):
+    """One of a batch."""
+
+    crop: Image  # (H, W, 3)
+    points: NDArray[np.float32]  # (K, 2)
+    weights: NDArray[np.float32]  # (K,)
+    absent: NDArray[np.bool_]  # (K,)
 
 
 class Sampler:
@@ -61,17 +75,21 @@ class Sampler:
         self.sampling, self.people, self.images = sampling, people, images
         self._ends = np.cumsum([person.weight for person in people])
 
-    def picture(self, i: int, size: Size) -> tuple[Image, NDArray[np.float32], NDArray[np.float32]]:
-        """Crop (H, W, 3), joints (K, 2) in its pixels and their weights (K,)."""
+    def picture(self, i: int, size: Size) -> Picture:
         sampling, rng = self.sampling, np.random.default_rng((self.sampling.seed, i))
         slot = int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))
         person = self.people[min(slot, len(self.people) - 1)]
         image, skeleton = self.images[person.image], sampling.skeleton
+        known = person.labelled
+        if sampling.edge_probability and rng.random() < sampling.edge_probability:
+            image, person = random_edge(image, person, rng)
         matrix, mirrored = random_view(person, skeleton, size, sampling.geometry, rng)
         crop, points, inside = apply_view(image, person, skeleton, matrix, mirrored, size)
-        pseudo = person.pseudo[skeleton.flip_order] if mirrored else person.pseudo
+        pseudo = person.pseudo
+        if mirrored:
+            pseudo, known = pseudo[skeleton.flip_order], known[skeleton.flip_order]
         weights = (inside * np.where(pseudo, sampling.pseudo_weight, 1.0)).astype(np.float32)
-        return random_appearance(crop, sampling.appearance, rng), points, weights
+        return Picture(random_appearance(crop, sampling.appearance, rng), points, weights, known & ~inside)
 
     def batch(self, first: int, size: Size) -> Batch:
         """Pictures first, first + 1, ..."""

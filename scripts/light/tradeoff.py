@@ -1,9 +1,10 @@
-"""Accuracy against time: the pose network's input and flip test, the detector's input."""
+"""Accuracy against time: the pose network's input, flip test and width, the detector's input."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,55 @@ from posetrack.detectors.light import LightDetector
 from posetrack.training.detector_validation import validate
 from posetrack.types import Detections, Frame
 
-INPUTS = ((96, 128), (128, 160), (128, 192), (160, 224), (192, 256))
+INPUTS = ((96, 128), (128, 160), (128, 192), (160, 192), (160, 224), (192, 256))
 SIDES = (256, 320, 416, 480, 512, 640)
 ROUNDS = 5
 NOTE: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
+SHIPPED = "shipped"
 PEOPLE = 4
 SURE = 0.5
 
 
-def tradeoff(parts: Parts, detector_score: float, picture: Path) -> str:
-    """Markdown; draws the curves."""
-    pose, boxes = _pose(parts), _detector(parts, detector_score)
+def tradeoff(parts: Parts, detector_score: float, picture: Path, beside: Mapping[str, Path]) -> str:
+    """Markdown; draws the curves.
+
+    Args:
+        beside: other pose weights by name, looked at with their own input.
+    """
+    pose, boxes = _pose(parts, beside), _detector(parts, detector_score)
     _draw(pose, boxes, parts, picture)
     sets = [f"{SETS[h.name]} ({len(some(h, parts.every).people)})" for h in parts.held_out]
     first = table(
-        ["pose input", "flip", "time", *sets], [[*row[:2], f"{row[2]:.2f}", *row[3:]] for row in pose]
+        ["weights", "pose input", "flip", "time", *sets],
+        [[r.weights, r.input, r.flip, f"{r.time:.2f}", *r.pck] for r in pose],
     )
     head = ["detector input", "time", "AP50", f"found at {detector_score}", "false boxes per picture"]
     rows = [[r[0], f"{r[1]:.2f}", r[2], r[3], f"{r[4]:.2f}"] for r in boxes]
     return f"{first}\n\n{table(head, rows)}"
 
 
-def _pose(parts: Parts) -> list[tuple[str, str, float, float, float]]:
+@dataclass(frozen=True)
+class PoseRow:
+    weights: str
+    input: str
+    flip: str  # "yes" or "no"
+    time: float  # as a ratio to what ships
+    pck: tuple[float, ...]  # of each held-out set
+
+
+def _pose(parts: Parts, beside: Mapping[str, Path]) -> list[PoseRow]:
     frame, people = _busy_frame()
-    choices = [(size, flip) for size in INPUTS for flip in (False, True)]
-    systems = [parts.estimator(input_size=size, flip_test=flip) for size, flip in choices]
+    choices = [(SHIPPED, parts, size, flip) for size in INPUTS for flip in (False, True)]
+    for name, weights in beside.items():
+        other = replace(parts, pose_weights=weights)
+        choices += [(name, other, other.size, flip) for flip in (False, True)]
+    systems = [source.estimator(input_size=size, flip_test=flip) for _, source, size, flip in choices]
     times = _interleaved([lambda s=s: s.one(frame, people) for s in systems])  # type: ignore[misc]
-    shipped = times[choices.index((parts.size, False))] if parts.size in INPUTS else times[0]
+    base = times[[choice[2:] for choice in choices].index((parts.size, False))]
     rows = []
-    for (size, flip), seconds in zip(choices, times, strict=True):
-        pck = [parts.predict(some(h, parts.every), size, flip).errors.pck() for h in parts.held_out]
-        rows.append((f"{size[0]} x {size[1]}", "yes" if flip else "no", seconds / shipped, *pck))
+    for (name, source, size, flip), seconds in zip(choices, times, strict=True):
+        pck = tuple(source.predict(some(h, parts.every), size, flip).errors.pck() for h in parts.held_out)
+        rows.append(PoseRow(name, f"{size[0]} x {size[1]}", "yes" if flip else "no", seconds / base, pck))
     return rows
 
 
@@ -90,7 +109,7 @@ def _interleaved(calls: list[Callable[[], object]]) -> list[float]:
 
 
 def _draw(
-    pose: list[tuple[str, str, float, float, float]],
+    pose: list[PoseRow],
     boxes: list[tuple[int, float, float, float, float]],
     parts: Parts,
     path: Path,
@@ -101,14 +120,19 @@ def _draw(
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    for column, name, colour in ((3, "athletes", "tab:red"), (4, "bystanders", "tab:blue")):
+    for column, (name, colour) in enumerate((("athletes", "tab:red"), ("bystanders", "tab:blue"))):
         for flip, style in (("no", "o-"), ("yes", "s--")):
-            rows = [row for row in pose if row[1] == flip]
+            rows = [row for row in pose if row.flip == flip and row.weights == SHIPPED]
             label = name + (", flip test" if flip == "yes" else "")
-            left.plot([r[2] for r in rows], [r[column] for r in rows], style, color=colour, label=label)  # type: ignore[misc]
+            left.plot([r.time for r in rows], [r.pck[column] for r in rows], style, color=colour, label=label)
+        for row in pose:
+            if row.weights != SHIPPED and row.flip == "no":
+                left.plot(row.time, row.pck[column], "*", color=colour, markersize=11)
+                left.annotate(row.weights, (row.time, row.pck[column]), fontsize=7, xytext=(0, -11), **NOTE)
     for row in pose:
-        if row[1] == "no":
-            left.annotate(row[0].replace(" ", ""), (row[2], row[4]), fontsize=7, xytext=(0, 6), **NOTE)
+        if row.flip == "no" and row.weights == SHIPPED:
+            note = row.input.replace(" ", "")
+            left.annotate(note, (row.time, row.pck[1]), fontsize=7, xytext=(0, 6), **NOTE)
     shipped = f"{parts.size[0]} x {parts.size[1]}"
     left.set(xlabel=f"CPU time, {shipped} without flip = 1", ylabel="PCK@0.2", title="pose network by input")
     for axis in (left, right):

@@ -212,7 +212,7 @@ def test_what_a_teacher_adds_to_the_labels():
     sure, unsure = torch.tensor([[0.0, 0.9], [0.1, 0.0]]), torch.full((2, 2), 0.25)
     opinion = torch.stack([sure, unsure, sure, unsure * 0.2])[None] * 2 * math.pi * sigma**2
     opinion[0, 3] = 0.1  # everywhere: as good as nothing
-    mixed, weights = taught(targets, torch.tensor([[1.0, 0.5, 0.0, 0.0]]), opinion, sigma, share)
+    mixed, weights = taught(targets, torch.tensor([[1.0, 0.5, 0.0, 0.0]]), opinion, sigma, torch.tensor([share]))
     np.testing.assert_allclose(mixed[0, 0], [[0.75, 0.225], [0.025, 0.0]], atol=1e-6)
     np.testing.assert_allclose(mixed[0, 1], [[0.8125, 0.0625], [0.0625, 0.0625]], atol=1e-6)
     np.testing.assert_allclose(mixed[0, 2], sure, atol=1e-6)  # no label: the teacher's alone
