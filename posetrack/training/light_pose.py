@@ -76,7 +76,9 @@ class Recipe:
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
     teacher_share: float = 0.5  # of the targets, where there is a teacher
-    absent_weight: float = 0.3  # in the loss, of joints that are known to be outside: their maps are to be flat
+    absent_weight: float = (
+        0.3  # in the loss, of joints that are known to be outside: their maps are to be flat
+    )
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
 
     def for_batch(self, batch: int) -> Recipe:

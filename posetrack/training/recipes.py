@@ -213,9 +213,10 @@ IMAGENET_W32 = Recipe(
 IMAGENET = (IMAGENET_W32, replace(IMAGENET_W32, name="imagenet_w48_c", network="hrnet_w48_c"))
 
 # The bundled network: made for a small budget, from scratch. Cross-entropy over places learns several times
-# faster than the squared error, small inputs teach most of it, and research photos need varied looks.
+# faster than the squared error, small inputs teach most of it, and research photos need varied looks. What
+# it learned beside the photos (a teacher, rendered people, frames that end) is in light_pose.py alone.
 LIGHT = Recipe(
-    "light", "hrnet_light", "lspet", 128, 192, sigma=1.5, targets="unbiased", loss="cross_entropy",
+    "light", "hrnet_light", "lspet", 160, 224, sigma=1.75, targets="unbiased", loss="cross_entropy",
     init="nothing", he_draw=True, first=(Stage(0.6, 96, 128, 1.0),), geometry=Geometry(turn_probability=0.15),
     appearance=Appearance(), draws="weighted", pseudo_weight=0.5, epochs=150, batch=64,
     optimiser="muon", learning_rate=0.012, milestones=None, warm_up=10_000, weight_decay=0.01,

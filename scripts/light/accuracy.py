@@ -1,4 +1,4 @@
-"""PCK@0.2 of the pose network: by joint, pose, size, blur, and with the detector's boxes."""
+"""PCK@0.2 of the pose network: by joint, pose, size, blur, at a frame's edge, with the detector's boxes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import numpy as np
 
 from light.markdown import table
 from light.parts import SETS, Parts, some
+from posetrack.datasets.augment import cut_by_edge
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
+from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import crop_regions
+from posetrack.presets import LIGHT
 from posetrack.skeletons import POSETRACK18
 from posetrack.training import pose_report
+from posetrack.training.pck import joint_errors
 from posetrack.training.validate import Predictions
 from posetrack.types import Frame
 
@@ -23,6 +27,7 @@ JOINTS = (
 )  # fmt: skip
 SIDES = (0, 60, 90, 120, 150, 180, 400)  # pixels of the box's longer side
 BLURS = (2, 4, 8)  # pixels of the network's input
+EDGES = (("bottom", 0.25), ("bottom", 0.5), ("top", 0.1), ("top", 0.25), ("left", 0.4), ("right", 0.4))
 FOUND = 0.5  # IoU of a detected and a labelled box
 
 
@@ -33,6 +38,7 @@ def accuracy(parts: Parts) -> str:
         _by_joint(parts, plain),
         _by_pose_and_size(parts, plain),
         _by_blur(parts),
+        _by_edge(parts),
         _by_boxes(parts, plain),
     ]
     return "\n\n".join(chunks)
@@ -116,6 +122,44 @@ def line(length: float, angle: float) -> np.ndarray:
         for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
             kernel[row + i, column + j] += (1 - abs(y - row - i)) * (1 - abs(x - column - j))
     return kernel / kernel.sum()
+
+
+def _by_edge(parts: Parts) -> str:
+    """What becomes of people whom the frame ends within."""
+    calibration = Calibration.read(parts.facts["calibration"]) if "calibration" in parts.facts else None
+    rows = []
+    for side, share in EDGES:
+        row = [f"{side}, {100 * share:.0f} %"]
+        for held_out in parts.held_out:
+            cut, beyond = cut_people(held_out, side, share)
+            found = parts.predict(cut)
+            counted = np.stack([person.labelled & ~person.pseudo for person in cut.people])
+            if not held_out.human_only:
+                counted = np.stack([person.labelled for person in cut.people])
+            labels = np.stack([person.keypoints for person in cut.people]).astype(np.float64)
+            # A torso that is cut in half has its full length in the labels all the same.
+            labelled = np.stack([person.labelled for person in held_out.people])
+            errors = joint_errors(found.points, labels, labelled, counted, POSETRACK18)
+            scores = found.scores if calibration is None else calibration(found.scores)
+            shown = 100 * float(np.mean(scores[beyond] >= LIGHT.joint_score)) if beyond.any() else 0.0
+            row += [f"{errors.pck():.1f}", f"{shown:.0f}"]
+        rows.append(row)
+    head = ["cut away from the box"]
+    for held_out in parts.held_out:
+        head += [f"{SETS[held_out.name]}, PCK@0.2 of joints inside", "joints beyond that are shown, %"]
+    return table(head, rows)
+
+
+def cut_people(held_out: HeldOut, side: str, share: float) -> tuple[HeldOut, np.ndarray]:
+    """Everybody at the edge of a picture of their own, and which of their labelled joints lie beyond it."""
+    people: list[Person] = []
+    images: dict[str, Image] = {}
+    for number, person in enumerate(held_out.people):
+        part, cut = cut_by_edge(held_out.images[person.image], person, side, share)
+        images[str(number)] = np.ascontiguousarray(part)
+        people.append(replace(cut, image=str(number)))
+    beyond = np.stack([p.labelled & ~c.labelled for p, c in zip(held_out.people, people, strict=True)])
+    return replace(held_out, people=people, images=images), beyond
 
 
 def _by_boxes(parts: Parts, plain: dict[str, Predictions]) -> str:

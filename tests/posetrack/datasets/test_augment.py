@@ -11,8 +11,10 @@ from posetrack.datasets.augment import (
     Appearance,
     Geometry,
     apply_view,
+    cut_by_edge,
     half_body_box,
     random_appearance,
+    random_edge,
     random_view,
     turned_box,
     view_matrix,
@@ -204,3 +206,39 @@ def test_a_turn_by_any_angle_keeps_the_person_in_view():
 @pytest.mark.parametrize(("angle", "expected"), [(0, (10, 20, 40, 180)), (90, (-55, 85, 105, 115))])
 def test_turned_box(angle, expected):
     np.testing.assert_allclose(turned_box(np.float32([10, 20, 40, 180]), angle), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("side", "share", "window", "box"),
+    [
+        ("bottom", 0.5, (0, 0, 100, 60), (20, 20, 60, 60)),
+        ("top", 0.25, (0, 40, 100, 120), (20, 0, 60, 60)),
+        ("left", 0.5, (40, 0, 100, 120), (0, 20, 20, 100)),
+        ("right", 0.75, (0, 0, 30, 120), (20, 20, 30, 100)),
+    ],
+)
+def test_a_picture_that_ends_within_a_person(side, share, window, box):
+    rows, columns = np.mgrid[:120, :100]
+    image = np.stack([rows, columns, rows], axis=2).astype(np.uint8)
+    points = {"head_top": (25, 21), "left_wrist": (58, 55), "right_wrist": (22, 70), "left_ankle": (50, 99)}
+    whole = person(points, box=(20, 20, 60, 100))
+
+    part, cut = cut_by_edge(image, whole, side, share)
+
+    x1, y1, x2, y2 = window
+    np.testing.assert_array_equal(part, image[y1:y2, x1:x2])
+    np.testing.assert_array_equal(cut.box, box)
+    for name, (x, y) in points.items():
+        k = POSETRACK18.index(name)
+        np.testing.assert_array_equal(cut.keypoints[k], (x - x1, y - y1))
+        assert cut.labelled[k] == (x1 <= x < x2 and y1 <= y < y2)
+    assert 0 < cut.labelled.sum() < 4
+
+
+def test_too_little_of_a_person_is_not_left():
+    image = np.zeros((120, 100, 3), np.uint8)
+    spread = {name: (50, 25 + 5 * k) for k, name in enumerate((*POSETRACK18.keypoints[:3], "left_ankle"))}
+    whole = person(spread, box=(20, 20, 60, 100))
+    cuts = [random_edge(image, whole, np.random.default_rng(i))[1] for i in range(200)]
+    assert {int(cut.labelled.sum()) for cut in cuts} == {3, 4}
+    assert any(cut is whole for cut in cuts)

@@ -87,7 +87,7 @@ def test_light_draws_as_the_sampler_of_the_bundled_weights():
     sampling = Sampling(POSETRACK18, batch=32, geometry=LightPoseRecipe().sampling.geometry)
     sampler = Sampler(sampling, people, data.pictures)
     for i in range(12):
-        crop, points, weights, _ = sampler.picture(i, (128, 192))
+        crop, points, weights, _ = sampler.picture(i, (160, 224))
         example = ours[i]
         np.testing.assert_array_equal(example["crops"], crop)
         np.testing.assert_array_equal(example["points"], points)
@@ -98,7 +98,7 @@ def test_inputs_grow_when_the_recipe_says_so():
     recipe = replace(LIGHT, epochs=10, batch=6)  # 10 steps, the first 6 of them small
     ours = examples(recipe)
     assert [tuple(ours[6 * step]["crops"].shape[:2]) for step in (0, 5, 6, 9)] == [(128, 96)] * 2 + [
-        (192, 128)
+        (224, 160)
     ] * 2
 
 

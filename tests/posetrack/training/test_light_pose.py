@@ -177,6 +177,35 @@ def test_machine_made_joints_weigh_less_also_when_mirrored():
     assert light == {5, 6}  # the left shoulder is the machine's; mirrored, it is the right one
 
 
+def test_joints_beyond_an_edge_are_known_to_be_absent():
+    people = [replace(person, labelled=np.arange(K) != 0) for person in PEOPLE]
+    sampler = Sampler(replace(SMALL.sampling, edge_probability=1.0), people, IMAGES)
+    absent = 0
+    for i in range(20):
+        picture = sampler.picture(i, (32, 32))
+        unlabelled = ~picture.absent & (picture.weights == 0)
+        assert np.flatnonzero(unlabelled).tolist() == [0]  # the nose, also in the mirror
+        absent += int(picture.absent.sum())
+    assert 20 < absent < 20 * (K - 4)
+    still = Geometry(0, 0, 0, 0, 0, 0)
+    whole = Sampler(replace(SMALL.sampling, geometry=still), people, IMAGES)
+    assert not any(whole.picture(i, (32, 32)).absent.any() for i in range(20))
+
+
+def test_maps_of_absent_joints_learn_to_be_flat(tmp_path):
+    run = training(tmp_path, SMALL)
+    batch = run.sampler.batch(0, (32, 32))
+    absent = torch.zeros_like(batch.absent)
+    absent[0] = True
+    batch = replace(batch, absent=absent, weights=torch.zeros_like(batch.weights))
+    run.network.final_layer.reset_parameters()  # not flat
+    before = run._step(batch, 0.0)
+    for _ in range(10):
+        after = run._step(batch, 0.0)
+    flat = math.log(8 * 8)  # the entropy of what is wanted
+    assert flat < after < flat + 0.5 * (before - flat)
+
+
 def test_errors_of_a_process_that_works_ahead_are_raised():
     ahead = Prefetch(Sampler(SMALL.sampling, PEOPLE, {}), 0, processes=1)
     with pytest.raises(KeyError):
@@ -212,7 +241,9 @@ def test_what_a_teacher_adds_to_the_labels():
     sure, unsure = torch.tensor([[0.0, 0.9], [0.1, 0.0]]), torch.full((2, 2), 0.25)
     opinion = torch.stack([sure, unsure, sure, unsure * 0.2])[None] * 2 * math.pi * sigma**2
     opinion[0, 3] = 0.1  # everywhere: as good as nothing
-    mixed, weights = taught(targets, torch.tensor([[1.0, 0.5, 0.0, 0.0]]), opinion, sigma, torch.tensor([share]))
+    mixed, weights = taught(
+        targets, torch.tensor([[1.0, 0.5, 0.0, 0.0]]), opinion, sigma, torch.tensor([share])
+    )
     np.testing.assert_allclose(mixed[0, 0], [[0.75, 0.225], [0.025, 0.0]], atol=1e-6)
     np.testing.assert_allclose(mixed[0, 1], [[0.8125, 0.0625], [0.0625, 0.0625]], atol=1e-6)
     np.testing.assert_allclose(mixed[0, 2], sure, atol=1e-6)  # no label: the teacher's alone
@@ -231,6 +262,7 @@ def test_a_student_is_asked_for_both_looks_of_its_teacher(tmp_path):
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         looks = [softmax_heatmaps(run.teacher(p), 1.5) for p in (pictures, pictures.flip(3))]
         student = run.network.train()(pictures).float()
+    batch = replace(batch, absent=torch.zeros_like(batch.absent))
     opinion = merge_flipped(*looks, torch.tensor(POSETRACK18.flip_order))
     assert float(opinion.amax()) > 1.5 * float(opinion.mean())  # not flat
     wanted = opinion / (2 * math.pi * 1.5**2)

@@ -106,11 +106,11 @@ def test_the_cosine_and_the_warm_up_of_light():
     assert LIGHT.rate(LIGHT.epochs / 2, 10**6) == pytest.approx(0.006)
     assert LIGHT.rate(LIGHT.epochs, 10**6) == pytest.approx(0)
     assert [LIGHT.stage(p) for p in (0, 0.59)] == [Stage(0.6, 96, 128, 1.0)] * 2
-    assert [LIGHT.stage(p) for p in (0.6, 1)] == [Stage(1.0, 128, 192, 1.5)] * 2
+    assert [LIGHT.stage(p) for p in (0.6, 1)] == [Stage(1.0, 160, 224, 1.75)] * 2
 
 
 def test_recipes_that_cannot_be():
-    with pytest.raises(ValueError, match="144x192 is not a multiple of 32"):
+    with pytest.raises(ValueError, match="144x224 is not a multiple of 32"):
         replace(LIGHT, width=144)
     with pytest.raises(ValueError, match="cross_entropy needs targets that sum to 1"):
         replace(LIGHT, targets="official")
