@@ -123,6 +123,7 @@ class LightPoseTraining:
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
         self.teacher: nn.Module | None = None
+        self._teacher_saw_edges = False
         self._recorded: dict[Stage, Step] = {}  # on a GPU
         self._rate = torch.zeros((), device=self.device)  # of learning; a tensor, so that records follow it
         self.seconds = 0.0  # of training, over all resumptions
@@ -147,7 +148,9 @@ class LightPoseTraining:
 
         Its network may be larger. Inputs of another size than its own look to it like people of another.
         """
-        model = read_metadata(path).get("model", name_of(self.recipe.network))
+        facts = read_metadata(path)
+        model = facts.get("model", name_of(self.recipe.network))
+        self._teacher_saw_edges = float(facts.get("edge_probability", 0)) > 0
         teacher = create(model, len(self.recipe.sampling.skeleton), empty=True)
         load_into(teacher, read_checkpoint(path), str(path))
         self.teacher = for_inference(teacher, self.device)
@@ -267,8 +270,9 @@ class LightPoseTraining:
                 softmax_heatmaps(mirrored, self.stage.sigma),
                 self._flip_order,
             )
-            # It may never have seen a frame's edge, and is sure of joints beyond it.
-            share = self.recipe.teacher_share * ~absent.any(dim=1)
+            # A teacher that never saw a picture end within a person is sure of joints beyond the edge.
+            trusted = ~absent.any(dim=1) | self._teacher_saw_edges
+            share = self.recipe.teacher_share * trusted
             targets, weights = taught(targets, weights, opinion, self.stage.sigma, share)
         targets = torch.where(absent[..., None, None], 1 / (w * h), targets)
         weights = torch.where(absent, self.recipe.absent_weight, weights)
@@ -313,6 +317,7 @@ class LightPoseTraining:
             "licence": "trained on photos for research use only; see MODEL_CARD.md",
             "trained_on": "Leeds Sports Pose Extended, images 1-9000"
             + (" and rendered people" if self.recipe.rendered else ""),
+            "edge_probability": str(self.recipe.sampling.edge_probability),
             "pictures": str(self.before + self.pictures),
             "pck": json.dumps(self._accuracy(network.to(self.device))),
         }

@@ -250,6 +250,25 @@ def test_what_a_teacher_adds_to_the_labels():
     np.testing.assert_allclose(weights, [[1.0, 0.5, share, 0.0]])
 
 
+def test_a_teacher_that_never_saw_an_edge_has_no_say_there(tmp_path):
+    losses = {}
+    for edges in (0.0, 0.5):
+        recipe = replace(SMALL, sampling=replace(SMALL.sampling, edge_probability=edges))
+        training(tmp_path / "teacher", recipe).export(tmp_path / f"{edges}.safetensors")
+        for share in (0.0, 1.0):
+            run = training(tmp_path / "student", replace(SMALL, teacher_share=share))
+            run.learn_from(tmp_path / f"{edges}.safetensors")
+            batch = run.sampler.batch(0, (32, 32))
+            absent = torch.zeros_like(batch.absent)
+            absent[:, 4] = True
+            run.network.final_layer.reset_parameters()
+            torch.manual_seed(0)
+            torch.nn.init.normal_(run.network.final_layer.weight)
+            losses[edges, share] = float(run._step(replace(batch, absent=absent), 0.0))
+    assert losses[0.0, 0.0] == losses[0.0, 1.0]
+    assert abs(losses[0.5, 0.0] - losses[0.5, 1.0]) > 1e-3
+
+
 def test_a_student_is_asked_for_both_looks_of_its_teacher(tmp_path):
     recipe = replace(SMALL, stages=SMALL.stages[1:], teacher_share=1.0)
     master = training(tmp_path / "teacher", recipe)
