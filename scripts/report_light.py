@@ -146,7 +146,10 @@ def write_calibration(path: Path, calibration: Calibration | None) -> None:
     """Add the map to the metadata of a weights file; its tensors stay as they are."""
     if calibration is None:
         return
-    facts = zoo.read_metadata(path) | {"calibration": calibration.text()}
+    known = zoo.read_metadata(path)
+    facts = known | {"calibration": calibration.text()}
+    if facts == known:  # written again, the file would be another one to git: the order within is arbitrary
+        return
     export.write(load_file(path), path, facts)
     print(f"{path}: calibration {calibration.text()}")
 

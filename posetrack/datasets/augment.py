@@ -88,23 +88,17 @@ def cut_by_edge(image: Image, person: Person, side: str, share: float) -> tuple[
         A part of the picture, at least a pixel wide and high, and the person in its pixels; joints beyond its
         edge have no label.
     """
-    H, W = image.shape[:2]
-    x1, y1, x2, y2 = person.box
-    left, top, right, bottom = 0, 0, W, H
-    if side == "left":
-        left = int(np.clip(x1 + share * (x2 - x1), 0, W - 1))
-    elif side == "top":
-        top = int(np.clip(y1 + share * (y2 - y1), 0, H - 1))
-    elif side == "right":
-        right = int(np.clip(x2 - share * (x2 - x1), 1, W))
+    low, high = np.zeros(2, int), np.array(image.shape[1::-1])
+    axis = 0 if side in ("left", "right") else 1
+    first, last = person.box[axis], person.box[axis + 2]
+    if side in ("left", "top"):
+        low[axis] = np.clip(first + share * (last - first), 0, high[axis] - 1)
     else:
-        bottom = int(np.clip(y2 - share * (y2 - y1), 1, H))
-    corner = np.array([left, top], np.float32)
-    points = person.keypoints - corner
-    inside = (points >= 0).all(axis=1) & (points <= [right - left - 1, bottom - top - 1]).all(axis=1)
-    low, high = np.array([left, top] * 2), np.array([right, bottom] * 2)
-    box = (np.clip(person.box, low, high) - np.tile(corner, 2)).astype(np.float32)
-    return image[top:bottom, left:right], replace(
+        high[axis] = np.clip(last - share * (last - first), 1, high[axis])
+    points = person.keypoints - low.astype(np.float32)
+    inside = (points >= 0).all(axis=1) & (points <= high - low - 1).all(axis=1)
+    box = (np.clip(person.box.reshape(2, 2), low, high) - low).astype(np.float32).ravel()
+    return image[low[1] : high[1], low[0] : high[0]], replace(
         person, box=box, keypoints=points, labelled=person.labelled & inside, pseudo=person.pseudo & inside
     )
 

@@ -22,11 +22,10 @@ from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector, light_pose
 from posetrack.training.light_pose import WIDE, LightPoseTraining
 from posetrack.training.parts import join, read_part, write_parts
-from posetrack.training.store import SmallFiles
+from posetrack.training.store import LARGEST, SmallFiles
 
 POSE, DETECTOR = "light_pose.safetensors", "light_detector.safetensors"
 TEACHER = "teacher"  # the wide network's weights, in files of this name
-LARGEST = 15 * 2**20  # bytes of a file that comes back
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,10 @@ def train_both(settings: Settings, data: Path, out: Path, resume: Path | None = 
     settings = replace(settings, processes=_processes(settings))
     if not (data / "lspet").is_dir():
         raise PoseTrackError(f"{data} holds no lspet/: receive all pieces of the data first")
+    if settings.teacher is not None and settings.wide_share > 0:
+        raise PoseTrackError(
+            f"a teacher is given, {settings.teacher}, and one is to be trained: leave one out"
+        )
     out.mkdir(parents=True, exist_ok=True)
     if resume is not None:
         _take_over(resume, out, data)
@@ -117,7 +120,7 @@ def _train_pose(settings: Settings, share: float, data: Path, out: Path, leave_a
         small_share = 0.0  # what the teacher last learned from were large inputs
     recipe = _pose_recipe(settings, small_share, data)
     recipe = replace(recipe, learning_rate=recipe.learning_rate * settings.pose_rate)
-    run = _pose_run(settings, recipe, lspet, out, SmallFiles(out, "pose", LARGEST))
+    run = _pose_run(settings, recipe, lspet, out, SmallFiles(out, "pose"))
     if teacher is not None:
         run.learn_from(teacher)
     if not _trained(run, settings, minutes, leave_at):

@@ -30,7 +30,7 @@ from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.graph import Step, recorded
-from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.losses import gaussian_targets, spatial_cross_entropy, taught
 from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.store import OneFile, Store
@@ -136,8 +136,7 @@ class LightPoseTraining:
         Those of a network with half as many channels everywhere are widened.
         """
         state, own = read_checkpoint(path), self.network.state_dict()
-        narrow = len(state["conv1.weight"]) < len(own["conv1.weight"])
-        if narrow and fits_when_widened(state, own):
+        if fits_when_widened(state, own):
             state = widened(state, own, self.recipe.sampling.seed)
         load_into(self.network, state, str(path))
         load_into(self.average.network, state, str(path))
@@ -329,29 +328,6 @@ class LightPoseTraining:
         print(line, flush=True)
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(line + "\n")
-
-
-def taught(
-    targets: Tensor, weights: Tensor, opinion: Tensor, sigma: float, share: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Labels and the opinion of a teacher that looked at both the crop and its mirror image.
-
-    One look of the student so comes nearer to two of the teacher; a doubtful label counts for less, and
-    joints without label are learned where the teacher is sure (a peak of at least 0.5).
-
-    Args:
-        targets: (B, K, h, w), each summing to 1.
-        weights: (B, K); 0 for joints without label.
-        opinion: (B, K, h, w) heatmaps of `softmax_heatmaps`, with the same sigma.
-        share: (B,) of the opinion in the targets of labelled joints, and its weight elsewhere.
-
-    Returns:
-        Targets and weights.
-    """
-    peak, soft = opinion.amax(dim=(2, 3)), opinion / (2 * math.pi * sigma**2)
-    labelled, share = weights > 0, share[:, None].to(targets.dtype)
-    part = torch.where(labelled, share, 1.0)[..., None, None]
-    return targets.lerp(soft, part), torch.where(labelled, weights, share * (peak >= 0.5))
 
 
 def initialise(network: nn.Module) -> None:

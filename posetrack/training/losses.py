@@ -8,6 +8,8 @@ background drowns.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -46,6 +48,29 @@ def spatial_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> T
     surprise = -torch.log_softmax(logits.flatten(2).float(), dim=-1)  # (B, K, h w)
     losses = (targets.flatten(2) * surprise).sum(dim=-1)  # (B, K)
     return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+def taught(
+    targets: Tensor, weights: Tensor, opinion: Tensor, sigma: float, share: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Labels and the opinion of a teacher that looked at both the crop and its mirror image.
+
+    One look of the student so comes nearer to two of the teacher; a doubtful label counts for less, and
+    joints without label are learned where the teacher is sure (a peak of at least 0.5).
+
+    Args:
+        targets: (B, K, h, w), each summing to 1.
+        weights: (B, K); 0 for joints without label.
+        opinion: (B, K, h, w) heatmaps of `softmax_heatmaps`, with the same sigma.
+        share: (B,) of the opinion in the targets of labelled joints, and its weight elsewhere.
+
+    Returns:
+        Targets and weights.
+    """
+    peak, soft = opinion.amax(dim=(2, 3)), opinion / (2 * math.pi * sigma**2)
+    labelled, share = weights > 0, share[:, None].to(targets.dtype)
+    part = torch.where(labelled, share, 1.0)[..., None, None]
+    return targets.lerp(soft, part), torch.where(labelled, weights, share * (peak >= 0.5))
 
 
 def official_targets(

@@ -133,9 +133,7 @@ def _by_edge(parts: Parts) -> str:
         for held_out in parts.held_out:
             cut, beyond = cut_people(held_out, side, share)
             found = parts.predict(cut)
-            counted = np.stack([person.labelled & ~person.pseudo for person in cut.people])
-            if not held_out.human_only:
-                counted = np.stack([person.labelled for person in cut.people])
+            counted = np.stack([p.labelled & ~(p.pseudo & held_out.human_only) for p in cut.people])
             labels = np.stack([person.keypoints for person in cut.people]).astype(np.float64)
             # A torso that is cut in half has its full length in the labels all the same.
             labelled = np.stack([person.labelled for person in held_out.people])

@@ -138,6 +138,8 @@ def test_no_more_processes_than_shared_memory_has_room_for(data, tmp_path, monke
 def test_what_is_missing_is_named(data, tmp_path):
     with pytest.raises(PoseTrackError, match="holds no lspet/: receive all pieces"):
         train_both(settings(), tmp_path / "nothing", tmp_path / "out")
+    with pytest.raises(PoseTrackError, match="a teacher is given, some, and one is to be trained"):
+        train_both(settings(teacher=Path("some"), wide_share=0.5), data, tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PoseTrackError, match="empty holds no state to go on from"):
         train_both(settings(), data, tmp_path / "out", resume=tmp_path / "empty")

@@ -23,7 +23,8 @@ from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage, taught
+from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
+from posetrack.training.losses import taught
 from posetrack.training.sampling import Prefetch, Sampler, Sampling
 
 K = len(POSETRACK18)
