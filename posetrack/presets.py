@@ -43,8 +43,8 @@ class Preset:
 # From docs/association.md; threshold, duplicate_oks and birth_score then moved a little with the bundled
 # weights: on the demo clip, whose truth is exact, and by the number of identities in three real clips.
 # Scores of detector, joint and birth follow from MOTA on rendered clips (MODEL_CARD.md).
-# Scores are calibrated: a box or joint is right about as often as its score says on held-out photos, joints of
-# 0.5 to 0.6 a little less (44 %).
+# Scores are calibrated: on held-out photos a box or joint is right about as often as its score says, joints
+# of 0.5 to 0.6 a little less often (44 %).
 LIGHT = Preset(
     name="light",
     detector="light",
