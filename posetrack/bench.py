@@ -21,7 +21,6 @@ from posetrack import models
 from posetrack.draw import overlay
 from posetrack.machine import machine
 from posetrack.models.costs import measure
-from posetrack.models.fuse import for_inference
 from posetrack.pipeline import StageClock
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.presets import LIGHT, find_device, load
@@ -31,7 +30,7 @@ from posetrack.video import VideoWriter, open_video
 
 DEMO = Path(__file__).parent / "demo" / "demo.mp4"
 SIZE = (1280, 720)
-NETWORKS = (("hrnet_w32", (192, 256)), ("hrnet_w48", (288, 384)))
+NETWORKS = (("hrnet_light", (160, 224)), ("hrnet_w32", (192, 256)), ("hrnet_w48", (288, 384)))
 PEOPLE = (1, 8)
 
 
@@ -111,7 +110,7 @@ def network_speed(
     detections = Detections(boxes, np.ones(people))
     network = models.create(name, len(COCO17))
     settings = PoseSettings(COCO17, size, half=True)
-    ours = HeatmapEstimator(for_inference(network, place), settings, place)
+    ours = HeatmapEstimator.fast(network, settings, place)
     plain = HeatmapEstimator(network, PoseSettings(COCO17, size), place)
     mine = _time(lambda: ours.one(frame, detections), seconds, place) / people
     theirs = (

@@ -65,7 +65,7 @@ def _cores() -> int:
 
 def _packages() -> Iterator[Finding]:
     needed = ("torch", "torchvision", "opencv-python", "numpy", "scipy", "av", "safetensors", "rich")
-    optional = ("ptlflow", "motmetrics", "pyarrow", "matplotlib", "pycocotools", "lightning")
+    optional = ("openvino", "ptlflow", "motmetrics", "pyarrow", "matplotlib", "pycocotools", "lightning")
     for name in (*needed, *optional):
         try:
             yield Finding(name, True, version(name))

@@ -33,6 +33,7 @@ class Preset:
     joint_score: float  # joints below it are neither drawn nor exported
     decoder: Literal["quarter", "dark"] = "quarter"
     flip_test: bool = False
+    within_frame: bool = True  # joints beyond the frame count as unseen; the paper's evaluation keeps them
     tracker: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
 
     def models(self) -> dict[str, str]:
@@ -91,6 +92,7 @@ PAPER = Preset(
     detector_score=0.5,
     pose="hrnet_w48_posetrack18_384x288",
     flip_test=True,
+    within_frame=False,
     flow="ptlflow:flownet2/things",
     flow_scale=None,
     joint_score=0.4,
@@ -218,6 +220,7 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
         unlabelled=unlabelled,
         decoder=preset.decoder,
         flip_test=preset.flip_test,
+        within_frame=preset.within_frame,
         half=True,
         calibration=Calibration.read(usage["calibration"]) if "calibration" in usage else None,
     )
@@ -268,11 +271,10 @@ def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
 
 
 def _estimator(preset: Preset, device: str, weights: Path | None) -> Estimator:
-    from posetrack.models.fuse import for_inference
     from posetrack.pose.estimator import HeatmapEstimator
 
     network, settings = pose_network(preset, weights)
-    return HeatmapEstimator(for_inference(network, device), settings, device)
+    return HeatmapEstimator.fast(network, settings, device)
 
 
 def _flow(preset: Preset, device: str) -> Flow:

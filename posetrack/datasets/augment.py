@@ -105,7 +105,7 @@ def cut_by_edge(image: Image, person: Person, side: str, share: float) -> tuple[
 
 # Where a frame ends within people, how often of all such, and the largest share of the box that is cut away.
 # Of a person before a webcam the legs are missing, of one who comes into view a side.
-EDGES = {"bottom": (0.5, 0.7), "top": (0.2, 0.45), "left": (0.15, 0.6), "right": (0.15, 0.6)}
+EDGES = {"bottom": (0.4, 0.7), "top": (0.16, 0.45), "left": (0.22, 0.6), "right": (0.22, 0.6)}
 EDGE_JOINTS = 3  # labelled ones that must remain
 
 

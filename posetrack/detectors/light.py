@@ -11,7 +11,7 @@ in posetrack/zoo/MODEL_CARD.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posetrack.detectors.base import in_one_forward, suppress, tidy
+from posetrack.models.compiled import for_cpu
 from posetrack.models.fuse import for_inference
 from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
@@ -60,8 +61,12 @@ class LightDetector:
         load_into(network, read_checkpoint(path), str(path))
         facts = read_metadata(path)
         self.device = torch.device(device)
-        self.network = for_inference(network, self.device)
-        if multiplies_bfloat16(self.device):
+        self.network: LightNetwork = for_inference(network, self.device)
+        half = multiplies_bfloat16(self.device)
+        example = torch.zeros(1, 3, 32, 32)
+        compiled = for_cpu(Trunk(self.network), example, half) if self.device.type == "cpu" else None
+        self.trunk: Callable[[Tensor], list[Tensor]] = compiled or self.network.trunk
+        if half and not compiled:
             self.network.to(torch.bfloat16)
             # Their numbers are logarithms of odds and sizes: rounding would move boxes by a hundredth.
             self.network.score.to(torch.float32)
@@ -81,7 +86,7 @@ class LightDetector:
             batch = (
                 torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
             )  # (B, 3, h, w) channels last
-            logits, boxes = self.network(batch.float() / 255)
+            logits, boxes = self.network.cells(self.trunk(batch.float() / 255))
             for i, scores, places in zip(
                 group, logits.sigmoid().cpu().numpy(), boxes.cpu().numpy(), strict=True
             ):
@@ -177,6 +182,10 @@ class LightNetwork(nn.Module):
         Returns:
             logits (B, A) of the score, and boxes (B, A, 4) as xyxy in pixels of the input.
         """
+        return self.cells(self.trunk(images))
+
+    def trunk(self, images: Tensor) -> list[Tensor]:
+        """What the last layers read: (B, 2 * neck, h, w) at every level."""
         x8 = self.stage8(self.stage4(self.stem(((images - 0.45) * 4).to(_precision(self.stem)))))
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
@@ -185,9 +194,13 @@ class LightNetwork(nn.Module):
         p8 = self.down_up[1](torch.cat([p8, F.interpolate(p16, scale_factor=2)], 1))
         p16 = self.mix[0](torch.cat([p16, self.up_down[0](p8)], 1))
         p32 = self.mix[1](torch.cat([p32, self.up_down[1](p16)], 1))
+        return [head(x) for head, x in zip(self.head, (p8, p16, p32), strict=True)]
+
+    def cells(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Maps of `trunk` to logits and boxes."""
         logits, boxes = [], []
-        for level, x in enumerate((p8, p16, p32)):
-            for_score, for_sides = self.head[level](x).to(_precision(self.score)).chunk(2, 1)
+        for level, x in enumerate(maps):
+            for_score, for_sides = x.to(_precision(self.score)).chunk(2, 1)
             logits.append(self.score[level](for_score).flatten(1).float())  # (B, h*w)
             sides = self.sides[level](for_sides).float()  # (B, 4, h, w) log2 distances in strides
             distances = (
@@ -196,6 +209,17 @@ class LightNetwork(nn.Module):
             centres = cell_centres(x.shape[2], x.shape[3], STRIDES[level], x.device)  # (h*w, 2)
             boxes.append(torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], 2))
         return torch.cat(logits, 1), torch.cat(boxes, 1)
+
+
+class Trunk(nn.Module):
+    """`LightNetwork.trunk` alone, to be compiled."""
+
+    def __init__(self, network: LightNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return self.network.trunk(images)
 
 
 def _precision(part: nn.Module) -> torch.dtype:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+Network = TypeVar("Network", bound=nn.Module)
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
-def for_inference(network: nn.Module, device: torch.device | str = "cpu") -> nn.Module:
+def for_inference(network: Network, device: torch.device | str = "cpu") -> Network:
     """A copy in evaluation mode, folded, without gradients, in channels-last order, on the device.
 
     Equal to the original in evaluation mode up to rounding. The state-dict keys are no longer the

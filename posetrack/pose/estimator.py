@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posetrack.models.compiled import CompiledNetwork, for_cpu
+from posetrack.models.fuse import for_inference
 from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import (
@@ -44,6 +46,7 @@ class PoseSettings:
     calibration: Calibration | None = None  # of the joint scores; None leaves them as they are
     decoder: Decoder = "quarter"
     flip_test: bool = False
+    within_frame: bool = False  # a joint that comes out beyond the frame cannot be seen: its score is 0
     max_crops: int = 64  # per forward pass; bounds the memory of crowds
     half: bool = False  # bfloat16 where the hardware multiplies it
 
@@ -56,7 +59,7 @@ class HeatmapEstimator:
     ) -> None:
         self.settings = settings
         self.device = torch.device(device)
-        half = settings.half and multiplies_bfloat16(self.device)
+        half = settings.half and multiplies_bfloat16(self.device) and not isinstance(network, CompiledNetwork)
         self.dtype = torch.bfloat16 if half else torch.float32
         if half:
             network = copy.deepcopy(network)  # the caller's keeps its precision
@@ -65,6 +68,18 @@ class HeatmapEstimator:
         self.skeleton = settings.skeleton
         self._flip_order = torch.from_numpy(self.skeleton.flip_order).to(self.device)
         self._reported = np.array([k not in settings.unlabelled for k in self.skeleton.keypoints])
+
+    @classmethod
+    def fast(
+        cls, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu"
+    ) -> HeatmapEstimator:
+        """The same poses up to rounding, sooner: batch normalisation is folded, and OpenVINO runs a CPU."""
+        network = for_inference(network, device)
+        if torch.device(device).type == "cpu":
+            width, height = settings.input_size
+            example = torch.zeros(1, 3, height, width)
+            network = for_cpu(network, example, settings.half and multiplies_bfloat16(device)) or network
+        return cls(network, settings, device)
 
     def __call__(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[Poses]:
         """Poses of all detected people, one `Poses` per frame, in the order of its detections.
@@ -110,7 +125,11 @@ class HeatmapEstimator:
         scores = np.clip(scores, 0, 1)
         if self.settings.calibration is not None:
             scores = self.settings.calibration(scores)
-        return heatmap_to_picture(points, regions, (w, h)), scores * self._reported
+        points = heatmap_to_picture(points, regions, (w, h))
+        if self.settings.within_frame:
+            sizes = np.array([frames[i].size for i in owners])[:, None]  # (n, 1, 2)
+            scores = scores * ((points > -0.5) & (points < sizes - 0.5)).all(axis=2)
+        return points, scores * self._reported
 
     def _crop(
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]

@@ -83,12 +83,11 @@ def decode_dark(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     heatmaps = heatmaps.float()
     h, w = heatmaps.shape[2:]
     x, y, scores = peaks(heatmaps)
-    log = _smooth(heatmaps, sigma).clamp_min(1e-10).log()
+    log = _smooth_about(heatmaps, x, y, sigma).clamp_min(1e-10).log()  # (B, K, 5, 5)
     inner = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
-    cx, cy = x.clamp(2, w - 3), y.clamp(2, h - 3)
 
     def at(i: int, j: int) -> Tensor:
-        return _at(log, cx + i, cy + j)
+        return log[:, :, 2 + j, 2 + i]
 
     dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
     dxx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4
@@ -107,17 +106,22 @@ def _at(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return maps.flatten(2).gather(2, (y * maps.shape[3] + x)[..., None])[..., 0]
 
 
-def _smooth(heatmaps: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur that keeps each map's highest value; kernel and deviation as DARK's code chooses them."""
+def _smooth_about(heatmaps: Tensor, x: Tensor, y: Tensor, sigma: float) -> Tensor:
+    """(B, K, 5, 5) pixels about (x, y) of the blurred maps; kernel and deviation as DARK's code chooses them.
+
+    DARK then scales each map to its old peak; a step on the logarithm is the same without.
+    """
     size = int(6 * sigma - 1) | 1  # 11 for sigma 2, 17 for sigma 3
     deviation = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a kernel of this size
     taps = torch.arange(size, device=heatmaps.device, dtype=torch.float32) - size // 2
     kernel = torch.exp(-(taps**2) / (2 * deviation**2))
     kernel = kernel / kernel.sum()
-    B, K, h, w = heatmaps.shape
-    maps = heatmaps.reshape(B * K, 1, h, w)
-    maps = F.conv2d(maps, kernel.view(1, 1, 1, -1), padding=(0, size // 2))
-    maps = F.conv2d(maps, kernel.view(1, 1, -1, 1), padding=(size // 2, 0))
-    maps = maps.view(B, K, h, w)
-    before, after = heatmaps.amax(dim=(2, 3), keepdim=True), maps.amax(dim=(2, 3), keepdim=True)
-    return maps * (before / after.clamp_min(1e-12))
+    reach = size // 2 + 2  # pixels to each side that the blurred ones depend on
+    padded = F.pad(heatmaps, (reach, reach, reach, reach))
+    steps = torch.arange(2 * reach + 1, device=heatmaps.device)
+    places = (y[..., None, None] + steps[:, None]) * padded.shape[3] + x[..., None, None] + steps
+    windows = padded.flatten(2).gather(2, places.flatten(2)).view(places.shape)  # (B, K, size + 4, size + 4)
+    blur = F.pad(kernel, (0, 4)).repeat(5, 1)
+    for row in range(5):
+        blur[row] = blur[row].roll(row)
+    return blur @ windows @ blur.T

@@ -77,7 +77,7 @@ class Recipe:
     ema_decay: float = 0.998  # per step
     teacher_share: float = 0.5  # of the targets, where there is a teacher
     absent_weight: float = (
-        0.3  # in the loss, of joints that are known to be outside: their maps are to be flat
+        0.5  # in the loss, of joints that are known to be outside: their maps are to be flat
     )
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
 

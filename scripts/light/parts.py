@@ -48,7 +48,7 @@ class Parts:
 
     def estimator(self, calibration: Calibration | None = None, **changes: object) -> HeatmapEstimator:
         settings: PoseSettings = replace(self.settings, calibration=calibration, **changes)  # type: ignore[arg-type]
-        return HeatmapEstimator(self.network, settings)
+        return HeatmapEstimator.fast(self.network, settings)
 
     def detector(self, long_side: int | None = None, calibration: Calibration | None = None) -> LightDetector:
         detector = LightDetector(self.detector_weights, score_threshold=LEAST, long_side=long_side)

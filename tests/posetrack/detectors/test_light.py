@@ -129,14 +129,18 @@ def test_calibration_of_the_weights_file_changes_scores_but_not_boxes(weights: P
     assert len(LightDetector(path, score_threshold=limit)([frame(1)])[0]) == (found.scores >= limit).sum()
 
 
-def test_bfloat16_moves_boxes_by_less_than_a_pixel(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", [False, True], ids=["torch", "openvino"])
+def test_bfloat16_moves_boxes_by_less_than_a_pixel(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
     found = {}
     for hardware in (False, True):
         monkeypatch.setattr("posetrack.detectors.light.multiplies_bfloat16", lambda _, h=hardware: h)
+        monkeypatch.setattr("posetrack.models.compiled.find_spec", lambda _: object() if compiled else None)
         detector = LightDetector(weights)
         image = torch.rand(1, 3, 96, 160, generator=torch.Generator().manual_seed(1))
         with torch.inference_mode():
-            found[hardware] = detector.network(image)
+            found[hardware] = detector.network.cells(detector.trunk(image))
     (logits, boxes), (rough_logits, rough_boxes) = found[False], found[True]
     assert rough_logits.dtype == rough_boxes.dtype == torch.float32  # the heads stay exact
     assert not torch.equal(logits, rough_logits)

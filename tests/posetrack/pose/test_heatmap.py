@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -57,6 +58,35 @@ def test_dark_finds_the_centre_of_a_gaussian(x: float, y: float, sigma: float) -
     assert scores.item() == pytest.approx(gaussian(x, y, sigma).max().item())
     quarter, _ = decode_quarter(gaussian(x, y, sigma))
     assert np.abs(quarter[0, 0].numpy() - [x, y]).max() <= 0.3  # the coarser method, for comparison
+
+
+@pytest.mark.parametrize(("sigma", "size"), [(1.75, 9), (2.0, 11), (3.0, 17)])
+def test_dark_reads_what_its_authors_read_from_the_whole_blurred_map(sigma: float, size: int) -> None:
+    """Theirs, in OpenCV's words: blur the map between zeros, scale it to its old peak, one Newton step."""
+    maps = heatmaps_with_noise()
+    deviation = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # what OpenCV takes by itself for sizes above 9
+    points, scores = decode_dark(maps, sigma)
+    for map_, point, score in zip(maps[0].numpy(), points[0].numpy(), scores[0].numpy(), strict=True):
+        y, x = np.unravel_index(map_.argmax(), map_.shape)
+        blurred = cv2.GaussianBlur(map_, (size, size), deviation, borderType=cv2.BORDER_CONSTANT)
+        log = np.log(np.maximum(blurred * map_.max() / blurred.max(), 1e-10))
+        assert score == map_[y, x]
+        if not (1 < x < map_.shape[1] - 2 and 1 < y < map_.shape[0] - 2):
+            assert point.tolist() == [x, y]
+            continue
+        dx, dy = (log[y, x + 1] - log[y, x - 1]) / 2, (log[y + 1, x] - log[y - 1, x]) / 2
+        dxx = (log[y, x + 2] - 2 * log[y, x] + log[y, x - 2]) / 4
+        dyy = (log[y + 2, x] - 2 * log[y, x] + log[y - 2, x]) / 4
+        dxy = (log[y + 1, x + 1] - log[y - 1, x + 1] - log[y + 1, x - 1] + log[y - 1, x - 1]) / 4
+        step = -np.linalg.solve([[dxx, dxy], [dxy, dyy]], [dx, dy])
+        np.testing.assert_allclose(point, [x + step[0], y + step[1]], atol=1e-3)
+
+
+def heatmaps_with_noise() -> torch.Tensor:
+    """(1, 7, 64, 48): Gaussians within, near the borders and in the corners, with a little noise."""
+    places = [(20.3, 30.4), (2.2, 30.0), (45.1, 33.0), (20.0, 2.4), (24.0, 61.2), (3.1, 3.2), (46.8, 62.9)]
+    noise = 0.02 * torch.rand(1, 7, 64, 48, generator=torch.Generator().manual_seed(3))
+    return torch.cat([gaussian(x, y, 2.0) for x, y in places], 1) + noise
 
 
 def test_dark_at_the_border_stays_on_the_pixel() -> None:

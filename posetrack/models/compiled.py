@@ -1,0 +1,82 @@
+"""A network compiled for the CPU by OpenVINO, which plans all of its operations once.
+
+Torch plans every convolution anew in every call, and lays out its weights again; for a network of a hundred
+small ones that is most of the time.
+
+>>> network = for_inference(network, "cpu")
+>>> network = for_cpu(network, example, half=True) or network
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx, nn
+
+if TYPE_CHECKING:
+    from openvino import InferRequest, Model
+
+log = logging.getLogger(__name__)
+
+SIZES_KEPT = 4  # input sizes that stay compiled at once; a video needs one
+
+
+def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork | None:
+    """The network compiled, or None where that cannot be: no OpenVINO here, or a network beyond it.
+
+    Args:
+        network: takes one batch of pictures; in evaluation mode, its batch normalisation folded.
+        example: (B, 3, H, W), an input to try it with.
+        half: multiply in bfloat16; what goes in and comes out stays float32.
+    """
+    if find_spec("openvino") is None:
+        return None
+    from posetrack.models.openvino_graph import translate
+
+    try:
+        compiled = CompiledNetwork(translate(network), half)
+        compiled(example)
+    except (NotImplementedError, RuntimeError, fx.proxy.TraceError) as error:
+        reason = str(error).split("\n")[0]
+        log.warning("OpenVINO cannot run %s, Torch does: %s", type(network).__name__, reason)
+        return None
+    return compiled
+
+
+class CompiledNetwork(nn.Module):
+    """Of any batch size and input size. Nothing in it can be trained, moved or saved."""
+
+    def __init__(self, model: Model, half: bool) -> None:
+        """`model` is one of `openvino_graph.translate`."""
+        super().__init__()
+        self.model = model
+        self.precision = "bf16" if half else "f32"
+        self._requests: dict[tuple[int, int], InferRequest] = {}
+
+    def forward(self, images: Tensor) -> Any:
+        """(B, 3, H, W) float32, at best in channels-last order, to float32: a tensor, or a list of them."""
+        H, W = images.shape[2:]
+        pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, 3), a copy only of another order
+        results = self._request(H, W).infer([pixels.numpy()], share_inputs=True)
+        tensors = [torch.from_numpy(array) for array in results.to_tuple()]
+        return tensors if len(tensors) > 1 else tensors[0]
+
+    def _request(self, height: int, width: int) -> InferRequest:
+        """Compiled when a size is first seen, for any batch; the oldest of too many sizes is dropped."""
+        if (height, width) not in self._requests:
+            from posetrack.models.openvino_graph import core
+
+            if len(self._requests) == SIZES_KEPT:
+                del self._requests[next(iter(self._requests))]
+            self.model.reshape([-1, height, width, 3])
+            settings = {
+                "INFERENCE_PRECISION_HINT": self.precision,
+                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                "NUM_STREAMS": 1,
+            }
+            compiled = core().compile_model(self.model, "CPU", settings)
+            self._requests[height, width] = compiled.create_infer_request()
+        return self._requests[height, width]
