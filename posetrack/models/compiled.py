@@ -46,6 +46,12 @@ def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork 
     return compiled
 
 
+def planned_batch(size: int) -> int:
+    """The next of 1, 2, 3, 4, 6, 8, 12, 16, ...: OpenVINO plans each size once, for 0.1 s and 10 MB."""
+    power = 1 << (size - 1).bit_length()
+    return power * 3 // 4 if size <= power * 3 // 4 else power
+
+
 class CompiledNetwork(nn.Module):
     """Of any batch size and input size. Nothing in it can be trained, moved or saved."""
 
@@ -58,10 +64,12 @@ class CompiledNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Any:
         """(B, 3, H, W) float32, at best in channels-last order, to float32: a tensor, or a list of them."""
-        H, W = images.shape[2:]
+        B, _, H, W = images.shape
         pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, 3), a copy only of another order
+        if (size := planned_batch(B)) > B:
+            pixels = torch.cat([pixels, pixels.new_zeros(size - B, H, W, 3)])
         results = self._request(H, W).infer([pixels.numpy()], share_inputs=True)
-        tensors = [torch.from_numpy(array) for array in results.to_tuple()]
+        tensors = [torch.from_numpy(array)[:B] for array in results.to_tuple()]
         return tensors if len(tensors) > 1 else tensors[0]
 
     def _request(self, height: int, width: int) -> InferRequest:

@@ -139,8 +139,10 @@ def _by_edge(parts: Parts) -> str:
             labelled = np.stack([person.labelled for person in held_out.people])
             errors = joint_errors(found.points, labels, labelled, counted, POSETRACK18)
             scores = found.scores if calibration is None else calibration(found.scores)
-            shown = 100 * float(np.mean(scores[beyond] >= LIGHT.joint_score)) if beyond.any() else 0.0
-            row += [f"{errors.pck():.1f}", f"{shown:.0f}"]
+            ends = np.array([cut.images[p.image].shape[1::-1] for p in cut.people])[:, None]  # (n, 1, 2)
+            within = ((found.points > -0.5) & (found.points < ends - 0.5)).all(axis=2)
+            shown = (scores >= LIGHT.joint_score) & within  # PoseSettings.within_frame
+            row += [f"{errors.pck():.1f}", f"{100 * shown[beyond].mean() if beyond.any() else 0:.0f}"]
         rows.append(row)
     head = ["cut away from the box"]
     for held_out in parts.held_out:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from posetrack import models
 from posetrack.detectors.light import LightNetwork, Trunk
-from posetrack.models.compiled import SIZES_KEPT, CompiledNetwork, for_cpu
+from posetrack.models.compiled import SIZES_KEPT, CompiledNetwork, for_cpu, planned_batch
 from posetrack.models.fuse import for_inference
 
 pytest.importorskip("openvino")
@@ -57,7 +57,7 @@ def difference(one: nn.Module, other: nn.Module, images: torch.Tensor) -> float:
 def test_a_compiled_network_puts_out_the_same(name: str) -> None:
     plain = network(name)
     exact, rough = compiled(plain), compiled(plain, half=True)
-    for batch in (1, 3):
+    for batch in (1, 3, 5):  # the last is filled up to 6
         assert difference(exact, plain, pictures(batch)) < 1e-4
         assert difference(rough, plain, pictures(batch)) < 0.1
 
@@ -79,6 +79,12 @@ def test_what_comes_out_stays_when_the_network_runs_again() -> None:
     kept = first.clone()
     fast(pictures(2) + 1)
     assert torch.equal(first, kept)
+
+
+def test_batches_have_few_sizes() -> None:
+    sizes = [planned_batch(size) for size in range(1, 65)]
+    assert sorted(set(sizes)) == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    assert all(size <= planned < 1.5 * size for size, planned in enumerate(sizes, 1))
 
 
 class Odd(nn.Module):

@@ -129,6 +129,28 @@ def test_a_wide_network_is_trained_first_and_teaches(data, tmp_path, device):
     assert pictures(tmp_path / "on", "pose") == pictures(out, "pose") > 0
 
 
+def test_a_wide_network_alone_is_what_comes_out(data, tmp_path):
+    first, out, to = tmp_path / "first", tmp_path / "out", tmp_path / "to"
+    assert train_both(settings(minutes=0.02, pose_share=1.0), data, first)
+    shutil.rmtree(data / "wide", ignore_errors=True)
+    alone = settings(minutes=0.05, pose_share=1.0, wide_share=1.0, small_share=0.0, init=first)
+    assert not train_both(replace(alone, call_minutes=0.0), data, out)
+    assert train_both(alone, data, out, resume=out)
+    assert {path.name.split("-")[0] for path in out.iterdir()} == {"teacher"}
+    assert export_both(out, data, to) == [to / POSE]
+    assert (to / POSE).read_bytes() == (data / "wide" / POSE).read_bytes()
+
+    shutil.copytree(first, tmp_path / "both")
+    for part in out.iterdir():
+        shutil.copy(part, tmp_path / "both")
+    written = export_both(tmp_path / "both", data, tmp_path / "two")
+    assert [path.name for path in written] == [POSE, "teacher.safetensors"]
+    assert [read_metadata(path)["model"] for path in written] == [
+        "hrnet_light",
+        read_metadata(to / POSE)["model"],
+    ]
+
+
 def test_no_more_processes_than_shared_memory_has_room_for(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
     assert not train_both(settings(call_minutes=0.0), data, tmp_path / "out")
