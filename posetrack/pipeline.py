@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
@@ -46,6 +46,9 @@ class PoseTracker:
     estimator: Estimator
     flow: Flow
     tracker: Tracker
+    within_frame: bool = (
+        False  # joints beyond the frame come out as unseen; the tracker knows them all the same
+    )
     clock: StageClock = field(default_factory=lambda: StageClock())
 
     @property
@@ -80,7 +83,21 @@ class PoseTracker:
                     propagated = np.arange(len(kept) + len(missed)) >= len(kept)
                     tracks = self.tracker.update(frame, found[kept] + again, propagated)
                 self.clock.frames += 1
-                yield tracks
+                yield unseen_beyond(tracks) if self.within_frame else tracks
+
+
+def unseen_beyond(tracks: Tracks) -> Tracks:
+    """Joints beyond the frame, where nothing can be seen, with score 0 and at (0, 0)."""
+    poses = tracks.poses
+    x, y = poses.keypoints[..., 0], poses.keypoints[..., 1]  # (N, K)
+    width, height = tracks.size
+    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    hidden = replace(
+        poses,
+        keypoints=poses.keypoints * inside[..., None],
+        keypoint_scores=poses.keypoint_scores * inside,
+    )
+    return replace(tracks, poses=hidden)
 
 
 def batched(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

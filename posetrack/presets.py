@@ -156,6 +156,7 @@ def build(
         _estimator(preset, place, weights),
         _flow(preset, place),
         FlowTracker(preset.tracker),
+        within_frame=preset.within_frame,
     )
 
 
@@ -220,7 +221,6 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
         unlabelled=unlabelled,
         decoder=preset.decoder,
         flip_test=preset.flip_test,
-        within_frame=preset.within_frame,
         half=True,
         calibration=Calibration.read(usage["calibration"]) if "calibration" in usage else None,
     )

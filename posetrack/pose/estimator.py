@@ -46,7 +46,6 @@ class PoseSettings:
     calibration: Calibration | None = None  # of the joint scores; None leaves them as they are
     decoder: Decoder = "quarter"
     flip_test: bool = False
-    within_frame: bool = False  # a joint that comes out beyond the frame cannot be seen: its score is 0
     max_crops: int = 64  # per forward pass; bounds the memory of crowds
     half: bool = False  # bfloat16 where the hardware multiplies it
 
@@ -125,11 +124,7 @@ class HeatmapEstimator:
         scores = np.clip(scores, 0, 1)
         if self.settings.calibration is not None:
             scores = self.settings.calibration(scores)
-        points = heatmap_to_picture(points, regions, (w, h))
-        if self.settings.within_frame:
-            sizes = np.array([frames[i].size for i in owners])[:, None]  # (n, 1, 2)
-            scores = scores * ((points > -0.5) & (points < sizes - 0.5)).all(axis=2)
-        return points, scores * self._reported
+        return heatmap_to_picture(points, regions, (w, h)), scores * self._reported
 
     def _crop(
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]

@@ -141,7 +141,7 @@ def _by_edge(parts: Parts) -> str:
             scores = found.scores if calibration is None else calibration(found.scores)
             ends = np.array([cut.images[p.image].shape[1::-1] for p in cut.people])[:, None]  # (n, 1, 2)
             within = ((found.points > -0.5) & (found.points < ends - 0.5)).all(axis=2)
-            shown = (scores >= LIGHT.joint_score) & within  # PoseSettings.within_frame
+            shown = (scores >= LIGHT.joint_score) & within  # PoseTracker.within_frame
             row += [f"{errors.pck():.1f}", f"{100 * shown[beyond].mean() if beyond.any() else 0:.0f}"]
         rows.append(row)
     head = ["cut away from the box"]

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import flow
-from posetrack.pipeline import PoseTracker, batched
+from posetrack.pipeline import PoseTracker, batched, unseen_beyond
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.skeletons import Skeleton
-from posetrack.types import Detections, Frame, Tracks
+from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
 
 DOTS = Skeleton("dots", ("red", "green", "blue"), (), (0.1, 0.1, 0.1))
@@ -107,6 +107,45 @@ def test_without_propagation_they_are_missed() -> None:
     tracks = run(system("lucas_kanade", propagate=False), 4)
     assert [len(t) for t in tracks] == [0 if i == 10 else 1 if i % 3 == 2 else 2 for i in range(T)]
     assert {int(i) for t in tracks for i in t.ids} == {1, 2}  # the memory bridges the gaps
+
+
+def test_joints_beyond_the_frame_come_out_as_unseen() -> None:
+    # Joints at the first and the last pixel's centre and edge are in; half a pixel beyond, they are not.
+    points = [[[0, 0], [99, 49], [-0.4, 20]], [[99.4, 49.4], [99.6, 20], [50, -0.6]]]
+    poses = Poses(points, np.full((2, 3), 0.9), [[0, 0, 99, 49]] * 2, [0.8, 0.7], DOTS)
+    out = unseen_beyond(Tracks(poses, [3, 5], [False, True], 7, 0.28, (100, 50)))
+    np.testing.assert_allclose(out.poses.keypoint_scores, [[0.9, 0.9, 0.9], [0.9, 0, 0]])
+    np.testing.assert_allclose(out.poses.keypoints[1], [[99.4, 49.4], [0, 0], [0, 0]], atol=1e-5)
+    assert (out.ids.tolist(), out.index, out.size) == ([3, 5], 7, (100, 50))
+    np.testing.assert_array_equal(out.poses.scores, poses.scores)
+
+
+def test_the_tracker_itself_knows_joints_beyond_the_frame() -> None:
+    """Who walks out of view keeps joints to be matched by: the same tracks, shown otherwise."""
+
+    def walk(within: bool) -> list[Tracks]:
+        tracker = system("lucas_kanade")
+        tracker.within_frame = within
+        cut = (Frame(np.ascontiguousarray(picture(i).image[:, 60:]), i, i / 25) for i in range(T))
+        tracker.detector = Shifted()
+        return list(tracker.track(cut))
+
+    whole, shown = walk(False), walk(True)
+    beyond = [bool((t.poses.keypoints[..., 0] < -0.5).any()) for t in whole]
+    assert any(beyond)
+    assert not all(beyond)
+    for a, b in zip(whole, shown, strict=True):
+        np.testing.assert_array_equal(a.ids, b.ids)
+        np.testing.assert_array_equal(unseen_beyond(a).poses.keypoints, b.poses.keypoints)
+        np.testing.assert_array_equal(unseen_beyond(a).poses.keypoint_scores, b.poses.keypoint_scores)
+
+
+class Shifted(ForgetfulDetector):
+    """In a picture whose left 60 columns are cut away."""
+
+    def one(self, index: int) -> Detections:
+        seen = super().one(index)
+        return Detections(seen.boxes - np.array([60, 0, 60, 0], np.float32), seen.scores)
 
 
 def test_an_empty_video() -> None:

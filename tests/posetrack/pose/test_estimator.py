@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from posetrack.pose.calibration import Calibration
-from posetrack.pose.crop import crop_regions
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings, person_scores
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame
@@ -97,41 +96,6 @@ def test_unlabelled_joints_are_never_reported() -> None:
     assert poses.keypoint_scores[0, 1] == 0
     assert poses.keypoints[0, 1].tolist() == [0, 0]
     assert (poses.keypoint_scores[0, [0, 2]] > 0.5).all()
-
-
-@pytest.mark.parametrize(("x", "seen"), [(3.0, True), (-4.0, False)], ids=["at the edge", "beyond it"])
-def test_a_joint_beyond_the_frame_is_unseen_where_that_is_asked_for(x: float, seen: bool) -> None:
-    box = [-20, 20, 50, 130]
-    frame = picture({0: (x, 60.0), 1: (20.0, 100.0)})
-
-    class Mirror(ColourNetwork):
-        """Finds joint 0 where it is told, as a network does that guesses what the frame leaves out."""
-
-        def forward(self, crops: torch.Tensor) -> torch.Tensor:
-            heatmaps = super().forward(crops)
-            heatmaps[0, 0] = 0
-            heatmaps[0, 0, 7, round((x - left) * 12 / width)] = 0.9
-            return heatmaps
-
-    left, _, width, _ = crop_corner(box)
-    found = {
-        within: HeatmapEstimator(Mirror(), PoseSettings(DOTS, (48, 64), within_frame=within)).one(
-            frame, Detections([box], [1.0])
-        )
-        for within in (False, True)
-    }
-    assert found[False].keypoints[0, 0, 0] == pytest.approx(x, abs=width / 12)
-    assert (found[False].keypoints[0, 0, 0] > -0.5) == seen
-    assert found[False].keypoint_scores[0, 0] == pytest.approx(0.9)
-    assert (found[True].keypoint_scores[0, 0] > 0) == seen
-    np.testing.assert_array_equal(found[True].keypoints[0, 1], found[False].keypoints[0, 1])
-    np.testing.assert_array_equal(found[True].keypoint_scores[0, 1:], found[False].keypoint_scores[0, 1:])
-
-
-def crop_corner(box: list[int]) -> tuple[float, float, float, float]:
-    """Left, top, width and height of what the network sees of a box."""
-    x, y, width, height = crop_regions(np.array([box], np.float64), 48 / 64)[0]
-    return x - width / 2, y - height / 2, width, height
 
 
 def test_person_score_counts_joints_above_a_fifth() -> None:
