@@ -45,7 +45,7 @@ class Preset:
 # weights: on the demo clip, whose truth is exact, and by the number of identities in three real clips.
 # Scores of detector, joint and birth follow from MOTA on rendered clips (MODEL_CARD.md).
 # Scores are calibrated: on held-out photos a box or joint is right about as often as its score says, joints
-# of 0.5 to 0.6 a little less often (44 %).
+# of 0.5 to 0.6 a little less often (49 %).
 LIGHT = Preset(
     name="light",
     detector="light",
@@ -64,7 +64,7 @@ LIGHT = Preset(
         memory_frames=60,
         memory_seconds=1.5,
         every_pose=False,
-        duplicate_oks=0.4,  # every person of the rendered clips then has one identity
+        duplicate_oks=0.4,  # in the rendered clips all people but one then have one identity
         birth_score=0.5,  # with 0.4 the foot of a table is somebody in every empty frame of the walkers' clip
         return_likeness=0.8,
     ),

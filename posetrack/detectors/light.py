@@ -62,8 +62,14 @@ class LightDetector:
         facts = read_metadata(path)
         self.device = torch.device(device)
         self.network: LightNetwork = for_inference(network, self.device)
+        self.score_threshold = (
+            float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
+        )
+        self.long_side = int(facts.get("input_long_side", 416)) if long_side is None else long_side
+        self.calibration = Calibration.read(facts["calibration"]) if "calibration" in facts else None
         half = multiplies_bfloat16(self.device)
-        example = torch.zeros(1, 3, 32, 32)
+        width, height = input_size(16, 9, self.long_side)  # what most videos need
+        example = torch.zeros(1, 3, height, width)
         compiled = for_cpu(Trunk(self.network), example, half) if self.device.type == "cpu" else None
         self.trunk: Callable[[Tensor], list[Tensor]] = compiled or self.network.trunk
         if half and not compiled:
@@ -71,11 +77,6 @@ class LightDetector:
             # Their numbers are logarithms of odds and sizes: rounding would move boxes by a hundredth.
             self.network.score.to(torch.float32)
             self.network.sides.to(torch.float32)
-        self.score_threshold = (
-            float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
-        )
-        self.long_side = int(facts.get("input_long_side", 416)) if long_side is None else long_side
-        self.calibration = Calibration.read(facts["calibration"]) if "calibration" in facts else None
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:

@@ -34,12 +34,12 @@ def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork 
     """
     if find_spec("openvino") is None:
         return None
-    from posetrack.models.openvino_graph import translate
-
     try:
+        from posetrack.models.openvino_graph import translate
+
         compiled = CompiledNetwork(translate(network), half)
         compiled(example)
-    except (NotImplementedError, RuntimeError, fx.proxy.TraceError) as error:
+    except (ImportError, NotImplementedError, RuntimeError, fx.proxy.TraceError) as error:
         reason = str(error).split("\n")[0]
         log.warning("OpenVINO cannot run %s, Torch does: %s", type(network).__name__, reason)
         return None
