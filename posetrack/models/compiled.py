@@ -10,6 +10,7 @@ small ones that is most of the time.
 from __future__ import annotations
 
 import logging
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SIZES_KEPT = 4  # input sizes that stay compiled at once; a video needs one
+SIZES_KEPT = 26  # input sizes that stay compiled at once: all that photos of any shape need, and a video one
 
 
 def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork | None:
@@ -61,6 +62,7 @@ class CompiledNetwork(nn.Module):
         self.model = model
         self.precision = "bf16" if half else "f32"
         self._requests: dict[tuple[int, int], InferRequest] = {}
+        self._lock = threading.Lock()  # a request that two threads share gives one the other's results
 
     def forward(self, images: Tensor) -> Any:
         """(B, 3, H, W) float32, at best in channels-last order, to float32: a tensor, or a list of them."""
@@ -68,13 +70,16 @@ class CompiledNetwork(nn.Module):
         pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, 3), a copy only of another order
         if (size := planned_batch(B)) > B:
             pixels = torch.cat([pixels, pixels.new_zeros(size - B, H, W, 3)])
-        results = self._request(H, W).infer([pixels.numpy()], share_inputs=True)
-        tensors = [torch.from_numpy(array)[:B] for array in results.to_tuple()]
+        with self._lock:
+            results = self._request(H, W).infer([pixels.numpy()], share_inputs=True)
+            tensors = [torch.from_numpy(array)[:B] for array in results.to_tuple()]
         return tensors if len(tensors) > 1 else tensors[0]
 
     def _request(self, height: int, width: int) -> InferRequest:
-        """Compiled when a size is first seen, for any batch; the oldest of too many sizes is dropped."""
-        if (height, width) not in self._requests:
+        """Compiled when a size is first seen, for any batch; of too many the longest unused goes."""
+        if (height, width) in self._requests:
+            self._requests[height, width] = self._requests.pop((height, width))  # now the last used
+        else:
             from posetrack.models.openvino_graph import core
 
             if len(self._requests) == SIZES_KEPT:
@@ -84,6 +89,7 @@ class CompiledNetwork(nn.Module):
                 "INFERENCE_PRECISION_HINT": self.precision,
                 "INFERENCE_NUM_THREADS": torch.get_num_threads(),
                 "NUM_STREAMS": 1,
+                "ENABLE_CPU_PINNING": False,  # processes of one thread would all be pinned to the first core
             }
             compiled = core().compile_model(self.model, "CPU", settings)
             self._requests[height, width] = compiled.create_infer_request()

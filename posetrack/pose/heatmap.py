@@ -83,7 +83,8 @@ def decode_dark(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     heatmaps = heatmaps.float()
     h, w = heatmaps.shape[2:]
     x, y, scores = peaks(heatmaps)
-    log = _smooth_about(heatmaps, x, y, sigma).clamp_min(1e-10).log()  # (B, K, 5, 5)
+    with torch.autocast(heatmaps.device.type, enabled=False):  # bfloat16 would round the points
+        log = _smooth_about(heatmaps, x, y, sigma).clamp_min(1e-10).log()  # (B, K, 5, 5)
     inner = (x > 1) & (x < w - 2) & (y > 1) & (y < h - 2)
 
     def at(i: int, j: int) -> Tensor:

@@ -82,6 +82,13 @@ def test_dark_reads_what_its_authors_read_from_the_whole_blurred_map(sigma: floa
         np.testing.assert_allclose(point, [x + step[0], y + step[1]], atol=1e-3)
 
 
+def test_dark_is_as_exact_under_autocast() -> None:
+    plain, _ = decode_dark(heatmaps_with_noise(), 2.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast, _ = decode_dark(heatmaps_with_noise(), 2.0)
+    assert torch.equal(cast, plain)
+
+
 def heatmaps_with_noise() -> torch.Tensor:
     """(1, 7, 64, 48): Gaussians within, near the borders and in the corners, with a little noise."""
     places = [(20.3, 30.4), (2.2, 30.0), (45.1, 33.0), (20.0, 2.4), (24.0, 61.2), (3.1, 3.2), (46.8, 62.9)]
