@@ -94,7 +94,7 @@ def unseen_beyond(tracks: Tracks) -> Tracks:
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
     hidden = replace(
         poses,
-        keypoints=poses.keypoints * inside[..., None],
+        keypoints=np.where(inside[..., None], poses.keypoints, 0),
         keypoint_scores=poses.keypoint_scores * inside,
     )
     return replace(tracks, poses=hidden)
