@@ -67,7 +67,11 @@ class Recipe:
     stages: tuple[Stage, ...] = (Stage(0.6, 96, 128, 1.0), Stage(1.0, 160, 224, 1.75))
     sampling: Sampling = field(
         default_factory=lambda: Sampling(
-            POSETRACK18, batch=64, geometry=Geometry(turn_probability=0.15), edge_probability=0.3
+            POSETRACK18,
+            batch=64,
+            geometry=Geometry(turn_probability=0.15),
+            edge_probability=0.3,
+            stranger_probability=0.3,
         )
     )
     learning_rate: float = 0.012  # the peak, after the warm-up
@@ -76,9 +80,7 @@ class Recipe:
     largest_gradient: float = 2.0  # norm
     ema_decay: float = 0.998  # per step
     teacher_share: float = 0.5  # of the targets, where there is a teacher
-    absent_weight: float = (
-        0.5  # in the loss, of joints that are known to be outside: their maps are to be flat
-    )
+    absent_weight: float = 0.5  # in the loss, of joints known to be outside, whose maps are to be flat
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
 
     def for_batch(self, batch: int) -> Recipe:
@@ -123,7 +125,7 @@ class LightPoseTraining:
         self.before = 0  # that the weights had seen when the run began
         self.stage = recipe.stages[0]  # the one that was trained last
         self.teacher: nn.Module | None = None
-        self._teacher_saw_edges = False
+        self._teacher_saw_edges = self._teacher_saw_strangers = False
         self._recorded: dict[Stage, Step] = {}  # on a GPU
         self._rate = torch.zeros((), device=self.device)  # of learning; a tensor, so that records follow it
         self.seconds = 0.0  # of training, over all resumptions
@@ -150,6 +152,7 @@ class LightPoseTraining:
         facts = read_metadata(path)
         model = facts.get("model", name_of(self.recipe.network))
         self._teacher_saw_edges = float(facts.get("edge_probability", 0)) > 0
+        self._teacher_saw_strangers = float(facts.get("stranger_probability", 0)) > 0
         teacher = create(model, len(self.recipe.sampling.skeleton), empty=True)
         load_into(teacher, read_checkpoint(path), str(path))
         self.teacher = for_inference(teacher, self.device)
@@ -254,7 +257,9 @@ class LightPoseTraining:
         self.pictures += len(batch.crops)
         return loss
 
-    def _learn(self, crops: Tensor, points: Tensor, weights: Tensor, absent: Tensor) -> Tensor:
+    def _learn(
+        self, crops: Tensor, points: Tensor, weights: Tensor, absent: Tensor, crowded: Tensor
+    ) -> Tensor:
         """Move the weights by one batch; its loss."""
         pictures = normalise(crops)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -269,8 +274,10 @@ class LightPoseTraining:
                 softmax_heatmaps(mirrored, self.stage.sigma),
                 self._flip_order,
             )
-            # A teacher that never saw a picture end within a person is sure of joints beyond the edge.
+            # A teacher that never saw a picture end within a person is sure of joints beyond the edge, and
+            # one that never saw two people in a crop may be sure of the wrong one.
             trusted = ~absent.any(dim=1) | self._teacher_saw_edges
+            trusted &= ~crowded | self._teacher_saw_strangers
             share = self.recipe.teacher_share * trusted
             targets, weights = taught(targets, weights, opinion, self.stage.sigma, share)
         targets = torch.where(absent[..., None, None], 1 / (w * h), targets)
@@ -317,6 +324,7 @@ class LightPoseTraining:
             "trained_on": "Leeds Sports Pose Extended, images 1-9000"
             + (" and rendered people" if self.recipe.rendered else ""),
             "edge_probability": str(self.recipe.sampling.edge_probability),
+            "stranger_probability": str(self.recipe.sampling.stranger_probability),
             "pictures": str(self.before + self.pictures),
             "pck": json.dumps(self._accuracy(network.to(self.device))),
         }

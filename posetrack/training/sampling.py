@@ -27,6 +27,7 @@ from posetrack.datasets.augment import (
     random_view,
 )
 from posetrack.datasets.people import Image, Person
+from posetrack.datasets.strangers import beside, draw_stranger
 from posetrack.skeletons import Skeleton
 
 
@@ -38,7 +39,11 @@ class Sampling:
     appearance: Appearance = field(default_factory=Appearance)
     pseudo_weight: float = 0.5  # of machine-made joints in the loss
     edge_probability: float = 0.0  # that the photo ends within the person, as a frame may
+    stranger_probability: float = 0.0  # that somebody else is drawn beside, half before or half behind
     seed: int = 1
+
+
+WHOLE = Geometry(half_body_probability=0)  # how strangers are drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,7 @@ class Batch:
     points: Tensor  # (B, K, 2) input pixels
     weights: Tensor  # (B, K); 0 where a joint has no label or lies outside
     absent: Tensor  # (B, K) bool; labelled, but outside the crop or beyond the photo's edge
+    crowded: Tensor  # (B,) bool; somebody else was drawn beside
 
     def pin_memory(self) -> Batch:
         """In memory from which a GPU copies while the CPU goes on; DataLoader calls this by name."""
@@ -56,7 +62,7 @@ class Batch:
         return Batch(*(part.to(device, non_blocking=True) for part in self.parts()))
 
     def parts(self) -> tuple[Tensor, ...]:
-        return self.crops, self.points, self.weights, self.absent
+        return self.crops, self.points, self.weights, self.absent, self.crowded
 
 
 class Picture(NamedTuple):
@@ -66,6 +72,7 @@ class Picture(NamedTuple):
     points: NDArray[np.float32]  # (K, 2)
     weights: NDArray[np.float32]  # (K,)
     absent: NDArray[np.bool_]  # (K,)
+    crowded: np.bool_
 
 
 class Sampler:
@@ -77,19 +84,30 @@ class Sampler:
 
     def picture(self, i: int, size: Size) -> Picture:
         sampling, rng = self.sampling, np.random.default_rng((self.sampling.seed, i))
-        slot = int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))
-        person = self.people[min(slot, len(self.people) - 1)]
+        person = self._somebody(rng)
         image, skeleton = self.images[person.image], sampling.skeleton
         known = person.labelled
         if sampling.edge_probability and rng.random() < sampling.edge_probability:
             image, person = random_edge(image, person, rng)
         matrix, mirrored = random_view(person, skeleton, size, sampling.geometry, rng)
         crop, points, inside = apply_view(image, person, skeleton, matrix, mirrored, size)
+        crowded = bool(sampling.stranger_probability) and rng.random() < sampling.stranger_probability
+        if crowded:
+            other, before = self._somebody(rng), bool(rng.random() < 0.5)
+            view, _ = random_view(other, skeleton, size, WHOLE, rng)
+            view = beside(view, size, rng)
+            photo = self.images[other.image]
+            crop = draw_stranger(crop, points, inside, skeleton, (photo, other), view, before)
         pseudo = person.pseudo
         if mirrored:
             pseudo, known = pseudo[skeleton.flip_order], known[skeleton.flip_order]
         weights = (inside * np.where(pseudo, sampling.pseudo_weight, 1.0)).astype(np.float32)
-        return Picture(random_appearance(crop, sampling.appearance, rng), points, weights, known & ~inside)
+        crop = random_appearance(crop, sampling.appearance, rng)
+        return Picture(crop, points, weights, known & ~inside, np.bool_(crowded))
+
+    def _somebody(self, rng: np.random.Generator) -> Person:
+        slot = int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))
+        return self.people[min(slot, len(self.people) - 1)]
 
     def batch(self, first: int, size: Size) -> Batch:
         """Pictures first, first + 1, ..."""

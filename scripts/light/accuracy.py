@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -10,7 +11,8 @@ import numpy as np
 from light.markdown import table
 from light.parts import SETS, Parts, some
 from posetrack.datasets.augment import cut_by_edge
-from posetrack.datasets.people import HeldOut, Image, Person
+from posetrack.datasets.people import HeldOut, Image, Person, pose_type
+from posetrack.datasets.strangers import draw_stranger, has_body
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.pose.calibration import Calibration
@@ -28,6 +30,7 @@ JOINTS = (
 SIDES = (0, 60, 90, 120, 150, 180, 400)  # pixels of the box's longer side
 BLURS = (2, 4, 8)  # pixels of the network's input
 EDGES = (("bottom", 0.25), ("bottom", 0.5), ("top", 0.1), ("top", 0.25), ("left", 0.4), ("right", 0.4))
+ASIDE = (0.25, 0.4)  # how far from people a stranger is drawn, widths of the crop
 FOUND = 0.5  # IoU of a detected and a labelled box
 
 
@@ -39,6 +42,7 @@ def accuracy(parts: Parts) -> str:
         _by_pose_and_size(parts, plain),
         _by_blur(parts),
         _by_edge(parts),
+        _by_stranger(parts, plain),
         _by_boxes(parts, plain),
     ]
     return "\n\n".join(chunks)
@@ -160,6 +164,65 @@ def cut_people(held_out: HeldOut, side: str, share: float) -> tuple[HeldOut, np.
         people.append(replace(cut, image=str(number)))
     beyond = np.stack([p.labelled & ~c.labelled for p, c in zip(held_out.people, people, strict=True)])
     return replace(held_out, people=people, images=images), beyond
+
+
+def _by_stranger(parts: Parts, plain: dict[str, Predictions]) -> str:
+    """What becomes of people who stand close to somebody else."""
+    strangers = [
+        (held_out.images[person.image], person)
+        for held_out in parts.held_out
+        for person in held_out.people
+        if pose_type(person, POSETRACK18) == "upright" and has_body(person.labelled, POSETRACK18)
+    ]
+    rows: list[list[object]] = []
+    for held_out in parts.held_out:
+        able = np.array([has_body(person.labelled, POSETRACK18) for person in held_out.people])
+        chosen = replace(held_out, people=[p for p, a in zip(held_out.people, able, strict=True) if a])
+        row: list[object] = [SETS[held_out.name], len(chosen.people), plain[held_out.name].errors[able].pck()]
+        for before in (False, True):
+            row += [
+                parts.predict(beside_strangers(chosen, strangers, aside, before, parts.size)).errors.pck()
+                for aside in ASIDE
+            ]
+        rows.append(row)
+    head = ["PCK@0.2, somebody else drawn beside", "people", "nobody"]
+    head += [f"{where}, {aside} aside" for where in ("behind", "before") for aside in ASIDE]
+    return table(head, rows)
+
+
+def beside_strangers(
+    held_out: HeldOut,
+    strangers: Sequence[tuple[Image, Person]],
+    aside: float,
+    before: bool,
+    size: tuple[int, int],
+) -> HeldOut:
+    """Everybody in a picture of their own with an upright stranger of the same size, left or right of them.
+
+    Args:
+        aside: from middle to middle, in widths of the person's crop for inputs of `size`.
+    """
+    rng = np.random.default_rng(0)
+    people: list[Person] = []
+    images: dict[str, Image] = {}
+    for number, person in enumerate(held_out.people):
+        image, other = strangers[rng.integers(len(strangers))]
+        aspect = size[0] / size[1]
+        (x, y, w, _), (u, v, side, _) = crop_regions(np.stack([person.box, other.box]), aspect)
+        k = w / side
+        x += aside * w * rng.choice((-1, 1))
+        matrix = np.array([[k, 0, x - k * u], [0, k, y - k * v]])
+        images[str(number)] = draw_stranger(
+            held_out.images[person.image],
+            person.keypoints,
+            person.labelled,
+            POSETRACK18,
+            (image, other),
+            matrix,
+            before,
+        )
+        people.append(replace(person, image=str(number)))
+    return replace(held_out, people=people, images=images)
 
 
 def _by_boxes(parts: Parts, plain: dict[str, Predictions]) -> str:

@@ -251,23 +251,43 @@ def test_what_a_teacher_adds_to_the_labels():
     np.testing.assert_allclose(weights, [[1.0, 0.5, share, 0.0]])
 
 
-def test_a_teacher_that_never_saw_an_edge_has_no_say_there(tmp_path):
+@pytest.mark.parametrize(
+    ("of", "marks"), [("edge_probability", "absent"), ("stranger_probability", "crowded")]
+)
+def test_a_teacher_has_no_say_in_what_it_never_saw(tmp_path, of, marks):
     losses = {}
-    for edges in (0.0, 0.5):
-        recipe = replace(SMALL, sampling=replace(SMALL.sampling, edge_probability=edges))
-        training(tmp_path / "teacher", recipe).export(tmp_path / f"{edges}.safetensors")
+    for saw in (0.0, 0.5):
+        recipe = replace(SMALL, sampling=replace(SMALL.sampling, **{of: saw}))
+        training(tmp_path / "teacher", recipe).export(tmp_path / f"{saw}.safetensors")
         for share in (0.0, 1.0):
             run = training(tmp_path / "student", replace(SMALL, teacher_share=share))
-            run.learn_from(tmp_path / f"{edges}.safetensors")
+            run.learn_from(tmp_path / f"{saw}.safetensors")
             batch = run.sampler.batch(0, (32, 32))
-            absent = torch.zeros_like(batch.absent)
-            absent[:, 4] = True
+            absent, crowded = torch.zeros_like(batch.absent), torch.zeros_like(batch.crowded)
+            absent[:, 4] = marks == "absent"
+            crowded[:] = marks == "crowded"
             run.network.final_layer.reset_parameters()
             torch.manual_seed(0)
             torch.nn.init.normal_(run.network.final_layer.weight)
-            losses[edges, share] = float(run._step(replace(batch, absent=absent), 0.0))
+            losses[saw, share] = float(run._step(replace(batch, absent=absent, crowded=crowded), 0.0))
     assert losses[0.0, 0.0] == losses[0.0, 1.0]
     assert abs(losses[0.5, 0.0] - losses[0.5, 1.0]) > 1e-3
+
+
+def test_a_stranger_changes_pixels_and_no_label():
+    alone = Sampler(SMALL.sampling, PEOPLE, IMAGES)
+    crowd = Sampler(replace(SMALL.sampling, stranger_probability=1.0), PEOPLE, IMAGES)
+    some = Sampler(replace(SMALL.sampling, stranger_probability=0.5), PEOPLE, IMAGES)
+    assert not any(alone.picture(i, (32, 32)).crowded for i in range(20))
+    assert {bool(some.picture(i, (32, 32)).crowded) for i in range(20)} == {True, False}
+    changed = 0
+    for i in range(20):
+        with_one, without = crowd.picture(i, (32, 32)), alone.picture(i, (32, 32))
+        assert with_one.crowded
+        np.testing.assert_array_equal(with_one.points, without.points)
+        np.testing.assert_array_equal(with_one.weights, without.weights)
+        changed += not np.array_equal(with_one.crop, without.crop)
+    assert changed > 15
 
 
 def test_a_student_is_asked_for_both_looks_of_its_teacher(tmp_path):
