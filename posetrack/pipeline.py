@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flow.base import Flow
 from posetrack.skeletons import Skeleton
@@ -46,9 +47,7 @@ class PoseTracker:
     estimator: Estimator
     flow: Flow
     tracker: Tracker
-    within_frame: bool = (
-        False  # joints beyond the frame come out as unseen; the tracker knows them all the same
-    )
+    within_frame: bool = False  # joints beyond the frame come out as unseen; the tracker still knows them
     clock: StageClock = field(default_factory=lambda: StageClock())
 
     @property
@@ -89,15 +88,19 @@ class PoseTracker:
 def unseen_beyond(tracks: Tracks) -> Tracks:
     """Joints beyond the frame, where nothing can be seen, with score 0 and at (0, 0)."""
     poses = tracks.poses
-    x, y = poses.keypoints[..., 0], poses.keypoints[..., 1]  # (N, K)
-    width, height = tracks.size
-    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    inside = within_frame(poses.keypoints, tracks.size)
     hidden = replace(
         poses,
         keypoints=np.where(inside[..., None], poses.keypoints, 0),
         keypoint_scores=poses.keypoint_scores * inside,
     )
     return replace(tracks, poses=hidden)
+
+
+def within_frame(points: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(...) which of the points (..., 2) lie on a pixel of a frame of `size` (width, height)."""
+    x, y = points[..., 0], points[..., 1]
+    return (x > -0.5) & (x < size[0] - 0.5) & (y > -0.5) & (y < size[1] - 0.5)
 
 
 def batched(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

@@ -15,10 +15,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from openvino import InferRequest, Model
+    from openvino import InferRequest
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +30,15 @@ def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork 
 
     Args:
         network: takes one batch of pictures; in evaluation mode, its batch normalisation folded.
-        example: (B, 3, H, W), an input to try it with.
+        example: (1, 3, H, W), an input to try it with.
         half: multiply in bfloat16; what goes in and comes out stays float32.
     """
     if find_spec("openvino") is None:
         return None
     try:
-        from posetrack.models.openvino_graph import translate
-
-        compiled = CompiledNetwork(translate(network), half)
+        compiled = CompiledNetwork(network, example, half)
         compiled(example)
-    except (ImportError, NotImplementedError, RuntimeError, fx.proxy.TraceError) as error:
+    except (ImportError, NotImplementedError, RuntimeError) as error:  # the last from OpenVINO
         reason = str(error).split("\n")[0]
         log.warning("OpenVINO cannot run %s, Torch does: %s", type(network).__name__, reason)
         return None
@@ -53,44 +51,50 @@ def planned_batch(size: int) -> int:
     return power * 3 // 4 if size <= power * 3 // 4 else power
 
 
-class CompiledNetwork(nn.Module):
-    """Of any batch size and input size. Nothing in it can be trained, moved or saved."""
+class CompiledNetwork:
+    """A function of pictures, of any batch size and input size. A copy is compiled anew."""
 
-    def __init__(self, model: Model, half: bool) -> None:
-        """`model` is one of `openvino_graph.translate`."""
-        super().__init__()
-        self.model = model
-        self.precision = "bf16" if half else "f32"
-        self._requests: dict[tuple[int, int], InferRequest] = {}
+    def __init__(self, network: nn.Module, example: Tensor, half: bool) -> None:
+        """The same arguments, and the same errors, as `openvino_graph.translate`; `half` as in `for_cpu`."""
+        from posetrack.models.openvino_graph import translate
+
+        self._arguments = network, example, half
+        self._model, self._several = translate(network, example)
+        self._precision = "bf16" if half else "f32"
+        self._requests: dict[tuple[int, int, int], InferRequest] = {}
         self._lock = threading.Lock()  # a request that two threads share gives one the other's results
 
-    def forward(self, images: Tensor) -> Any:
+    def __reduce__(self) -> tuple[type[CompiledNetwork], tuple[nn.Module, Tensor, bool]]:
+        return CompiledNetwork, self._arguments
+
+    def __call__(self, images: Tensor) -> Any:
         """(B, 3, H, W) float32, at best in channels-last order, to float32: a tensor, or a list of them."""
         B, _, H, W = images.shape
         pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, 3), a copy only of another order
         if (size := planned_batch(B)) > B:
             pixels = torch.cat([pixels, pixels.new_zeros(size - B, H, W, 3)])
         with self._lock:
-            results = self._request(H, W).infer([pixels.numpy()], share_inputs=True)
+            results = self._request(H, W, torch.get_num_threads()).infer([pixels.numpy()], share_inputs=True)
             tensors = [torch.from_numpy(array)[:B] for array in results.to_tuple()]
-        return tensors if len(tensors) > 1 else tensors[0]
+        return tensors if self._several else tensors[0]
 
-    def _request(self, height: int, width: int) -> InferRequest:
-        """Compiled when a size is first seen, for any batch; of too many the longest unused goes."""
-        if (height, width) in self._requests:
-            self._requests[height, width] = self._requests.pop((height, width))  # now the last used
+    def _request(self, height: int, width: int, threads: int) -> InferRequest:
+        """Compiled when such an input, or number of threads, is first seen; the longest unused goes."""
+        key = height, width, threads
+        if key in self._requests:
+            self._requests[key] = self._requests.pop(key)  # now the last used
         else:
             from posetrack.models.openvino_graph import core
 
             if len(self._requests) == SIZES_KEPT:
                 del self._requests[next(iter(self._requests))]
-            self.model.reshape([-1, height, width, 3])
+            self._model.reshape([-1, height, width, 3])
             settings = {
-                "INFERENCE_PRECISION_HINT": self.precision,
-                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                "INFERENCE_PRECISION_HINT": self._precision,
+                "INFERENCE_NUM_THREADS": threads,
                 "NUM_STREAMS": 1,
                 "ENABLE_CPU_PINNING": False,  # processes of one thread would all be pinned to the first core
             }
-            compiled = core().compile_model(self.model, "CPU", settings)
-            self._requests[height, width] = compiled.create_infer_request()
-        return self._requests[height, width]
+            compiled = core().compile_model(self._model, "CPU", settings)
+            self._requests[key] = compiled.create_infer_request()
+        return self._requests[key]

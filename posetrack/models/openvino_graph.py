@@ -1,22 +1,24 @@
 """A network of `posetrack.models` in OpenVINO's operations, one by one.
 
-Not by OpenVINO's converter, which reports its use to Google unless told not to, as even `import openvino`
-does: here it is imported without its telemetry.
+The network runs once, and each operation of Torch that it calls is put down as one of OpenVINO's. Only this
+thread sees that, so networks may run in others. Not by OpenVINO's converter, which reports its use to Google
+unless told not to, as even `import openvino` does: here it is imported without its telemetry.
 """
 
 from __future__ import annotations
 
-import operator
+import ctypes
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 _TELEMETRY = "openvino_telemetry"
 _theirs = sys.modules.get(_TELEMETRY)
@@ -29,95 +31,125 @@ finally:
     if _theirs is not None:
         sys.modules[_TELEMETRY] = _theirs
 
+aten = torch.ops.aten
+
 
 @cache  # The first one of a process takes over the stack that signal handlers run on. When a second one of
 # several goes, it gives back what the first one had, which is there no more: the next signal is a crash.
 def core() -> Core:
     """The one of this process."""
-    return Core()
+    one = Core()
+    # A forked process lacks OpenVINO's threads, for which its end would wait: there the core never goes.
+    os.register_at_fork(after_in_child=lambda: ctypes.pythonapi.Py_IncRef(ctypes.py_object(one)))
+    return one
 
 
-def translate(network: nn.Module) -> Model:
+def translate(network: nn.Module, example: Tensor) -> tuple[Model, bool]:
     """A network that takes one batch of pictures, its batch normalisation folded.
 
+    Args:
+        example: (1, 3, H, W) float32. What the network does must not depend on its values or its size.
+
     Returns:
-        A model from (B, H, W, 3) float32 to what the network puts out.
+        A model from (B, H, W, 3) float32 to what the network puts out, and whether that is a list.
 
     Raises:
         NotImplementedError: the network does something that has no translation here.
-        TraceError: what it does depends on the values of the pictures.
     """
-    traced = fx.symbolic_trace(network)
-    modules = dict(traced.named_modules())
-    values: dict[fx.Node, Any] = {}
-    pixels = ops.parameter([-1, -1, -1, 3], np.float32)
-
-    def value(argument: Any) -> Any:
-        return fx.node.map_arg(argument, values.__getitem__)
-
-    for node in traced.graph.nodes:
-        arguments, named = value(node.args), value(node.kwargs)
-        if node.op == "placeholder":
-            values[node] = ops.transpose(pixels, np.array([0, 3, 1, 2]))
-        elif node.op == "call_module":
-            module = modules[node.target]
-            values[node] = _translation(MODULES, type(module))(module, *arguments)
-        elif node.op in ("call_function", "call_method"):
-            values[node] = _translation(FUNCTIONS, node.target)(*arguments, **named)
-        elif node.op == "output":
-            outputs = arguments[0]
-            return Model(list(outputs) if isinstance(outputs, list | tuple) else [outputs], [pixels])
-    raise NotImplementedError("a network that puts nothing out")
+    # Not in inference mode, where some operations come as one that are several.
+    with torch.inference_mode(False), torch.no_grad():
+        example = example.clone()
+        record = _Record(example)
+        with record:
+            put_out = network(example)
+    several = isinstance(put_out, list | tuple)
+    outputs = [record.node_of(tensor) for tensor in (put_out if several else [put_out])]
+    return Model(outputs, [record.pixels]), several
 
 
-def _translation(table: dict[Any, Callable[..., Node]], what: Any) -> Callable[..., Node]:
-    if what not in table:
-        raise NotImplementedError(f"no translation of {getattr(what, '__name__', what)}")
-    return table[what]
+class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Knows for each tensor the node that makes it."""
 
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.pixels = ops.parameter([-1, -1, -1, 3], np.float32)
+        self._made: dict[int, tuple[Tensor, Node]] = {}  # tensors are kept, so that no other has their id
+        self._set(images, ops.transpose(self.pixels, np.array([0, 3, 1, 2])))
 
-def _convolution(module: nn.Conv2d, x: Node) -> Node:
-    _plain(module)
-    pads = list(module.padding)
-    y = ops.convolution(
-        x, ops.constant(_numbers(module.weight)), list(module.stride), pads, pads, list(module.dilation)
-    )
-    return _with_bias(y, module.bias)
+    def _set(self, tensor: Tensor, node: Node) -> None:
+        self._made[id(tensor)] = (tensor, node)
 
+    def node_of(self, tensor: Any) -> Node:
+        if not isinstance(tensor, Tensor) or id(tensor) not in self._made:
+            raise NotImplementedError(
+                f"no translation of networks that put out a {type(tensor).__name__} of another kind"
+            )
+        return self._made[id(tensor)][1]
 
-def _transposed_convolution(module: nn.ConvTranspose2d, x: Node) -> Node:
-    _plain(module)
-    y = ops.convolution_backprop_data(
-        x,
-        ops.constant(_numbers(module.weight)),
-        strides=list(module.stride),
-        pads_begin=list(module.padding),
-        pads_end=list(module.padding),
-        dilations=list(module.dilation),
-        output_padding=list(module.output_padding),
-    )
-    return _with_bias(y, module.bias)
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        translation = OPERATIONS.get(func)
+        if translation is None:
+            raise NotImplementedError(f"no translation of {func}")
+        result = func(*args, **(kwargs or {}))
+        node = translation(*(self._value(argument) for argument in args), **(kwargs or {}))
+        # An operation in place gives the tensor that it changed, whose node is now another.
+        self._set(result[0] if isinstance(result, tuple) else result, node)
+        return result
 
-
-def _plain(module: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    if module.groups != 1 or isinstance(module.padding, str) or module.padding_mode != "zeros":
-        raise NotImplementedError("no translation of convolutions in groups or with other padding than zeros")
-
-
-def _with_bias(y: Node, bias: Tensor | None) -> Node:
-    return y if bias is None else ops.add(y, ops.constant(_numbers(bias).reshape(1, -1, 1, 1)))
+    def _value(self, argument: Any) -> Any:
+        """Nodes for tensors; those that nothing has made are weights."""
+        if isinstance(argument, Tensor):
+            if id(argument) in self._made:
+                return self._made[id(argument)][1]
+            return ops.constant(_numbers(argument))
+        if isinstance(argument, list | tuple) and any(isinstance(part, Tensor) for part in argument):
+            return [self._value(part) for part in argument]
+        return argument
 
 
 def _numbers(values: Tensor) -> NDArray[np.float32]:
+    if not values.is_floating_point():
+        raise NotImplementedError(f"no translation of {values.dtype}")
     return values.detach().float().numpy()
 
 
-def _enlarge(x: Node, size: None = None, scale_factor: Any = None, mode: str = "nearest", **_: Any) -> Node:
-    if mode != "nearest" or not isinstance(scale_factor, int | float):
-        raise NotImplementedError("no translation of enlarging but by a nearest neighbour and one factor")
+def _convolution(
+    x: Node,
+    weight: Node,
+    bias: Node | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Node:
+    if groups != 1:
+        raise NotImplementedError("no translation of convolutions in groups")
+    pads = list(padding)
+    if transposed:
+        y = ops.convolution_backprop_data(
+            x,
+            weight,
+            strides=list(stride),
+            pads_begin=pads,
+            pads_end=pads,
+            dilations=list(dilation),
+            output_padding=list(output_padding),
+        )
+    else:
+        y = ops.convolution(x, weight, list(stride), pads, pads, list(dilation))
+    return y if bias is None else ops.add(y, ops.reshape(bias, np.array([1, -1, 1, 1]), False))
+
+
+def _enlarge(x: Node, size: Sequence[int], up: float | None = None, across: float | None = None) -> Node:
+    if up is None or across is None:
+        raise NotImplementedError("no translation of enlarging to a size, but by a factor")
     return ops.interpolate(
         x,
-        ops.constant(np.array([scale_factor, scale_factor], np.float32)),
+        ops.constant(np.array([up, across], np.float32)),
         mode="nearest",
         shape_calculation_mode="scales",
         coordinate_transformation_mode="asymmetric",
@@ -126,31 +158,43 @@ def _enlarge(x: Node, size: None = None, scale_factor: Any = None, mode: str = "
     )
 
 
-def _max_pool(x: Node, kernel: int, stride: int, padding: int, **_: Any) -> Node:
-    pads = [padding, padding]
-    return ops.max_pool(x, [stride, stride], [1, 1], pads, pads, [kernel, kernel]).output(0)
+def _max_pool(
+    x: Node,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    ceil_mode: bool = False,
+) -> Node:
+    if ceil_mode:
+        raise NotImplementedError("no translation of pooling that rounds sizes up")
+    pads = list(padding)
+    return ops.max_pool(x, list(stride), list(dilation), pads, pads, list(kernel)).output(0)
 
 
-def _number(value: Any) -> Any:
+def _of_two(operation: Callable[[Any, Any], Node]) -> Callable[..., Node]:
+    def node(x: Any, y: Any, alpha: float = 1) -> Node:
+        if alpha != 1:
+            raise NotImplementedError("no translation of sums with a factor")
+        return operation(_constant(x), _constant(y))
+
+    return node
+
+
+def _constant(value: Any) -> Any:
     return ops.constant(np.float32(value)) if isinstance(value, int | float) else value
 
 
-MODULES: dict[Any, Callable[..., Node]] = {
-    nn.Conv2d: _convolution,
-    nn.ConvTranspose2d: _transposed_convolution,
-    nn.Identity: lambda module, x: x,
-    nn.ReLU: lambda module, x: ops.relu(x),
-    nn.Upsample: lambda module, x: _enlarge(x, scale_factor=module.scale_factor, mode=module.mode),
-    nn.MaxPool2d: lambda module, x: _max_pool(x, module.kernel_size, module.stride, module.padding),
-}
-FUNCTIONS: dict[Any, Callable[..., Node]] = {
-    F.relu: lambda x, inplace=False: ops.relu(x),
-    F.max_pool2d: _max_pool,
-    F.interpolate: _enlarge,
-    torch.cat: lambda parts, dim: ops.concat(parts, dim),
-    operator.add: lambda x, y: ops.add(_number(x), _number(y)),
-    operator.sub: lambda x, y: ops.subtract(_number(x), _number(y)),
-    operator.mul: lambda x, y: ops.multiply(_number(x), _number(y)),
-    "add_": lambda x, y: ops.add(_number(x), _number(y)),
-    "to": lambda x, dtype: x,  # all of it is of one precision
+_add, _subtract, _multiply = _of_two(ops.add), _of_two(ops.subtract), _of_two(ops.multiply)
+OPERATIONS: dict[Any, Callable[..., Node]] = {
+    aten.convolution.default: _convolution,
+    aten.relu.default: ops.relu,
+    aten.relu_.default: ops.relu,
+    aten.max_pool2d_with_indices.default: _max_pool,
+    aten.upsample_nearest2d.default: _enlarge,
+    aten.cat.default: lambda parts, dim=0: ops.concat(parts, dim),
+    aten.add.Tensor: _add,
+    aten.add_.Tensor: _add,
+    aten.sub.Tensor: _subtract,
+    aten.mul.Tensor: _multiply,
 }

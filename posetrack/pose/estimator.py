@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posetrack.models.compiled import CompiledNetwork, for_cpu
+from posetrack.models.compiled import for_cpu
 from posetrack.models.fuse import for_inference
 from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
@@ -54,16 +54,21 @@ class HeatmapEstimator:
     """A top-down pose network: (B, 3, H, W) to (B, K, H/4, W/4)."""
 
     def __init__(
-        self, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu"
+        self,
+        network: Callable[[Tensor], Tensor],
+        settings: PoseSettings,
+        device: torch.device | str = "cpu",
     ) -> None:
+        """A module goes to the device and the precision of `settings`; another function stays as it is."""
         self.settings = settings
         self.device = torch.device(device)
-        half = settings.half and multiplies_bfloat16(self.device) and not isinstance(network, CompiledNetwork)
-        self.dtype = torch.bfloat16 if half else torch.float32
-        if half:
-            network = copy.deepcopy(network)  # the caller's keeps its precision
-        network = network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = network.eval()
+        self.dtype = torch.float32
+        if isinstance(network, nn.Module):
+            if settings.half and multiplies_bfloat16(self.device):
+                self.dtype = torch.bfloat16
+                network = copy.deepcopy(network)  # the caller's keeps its precision
+            network = network.to(self.device, self.dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network = network
         self.skeleton = settings.skeleton
         self._flip_order = torch.from_numpy(self.skeleton.flip_order).to(self.device)
         self._reported = np.array([k not in settings.unlabelled for k in self.skeleton.keypoints])
@@ -73,12 +78,12 @@ class HeatmapEstimator:
         cls, network: nn.Module, settings: PoseSettings, device: torch.device | str = "cpu"
     ) -> HeatmapEstimator:
         """The same poses up to rounding, sooner: batch normalisation is folded, and OpenVINO runs a CPU."""
-        network = for_inference(network, device)
+        network, compiled = for_inference(network, device), None
         if torch.device(device).type == "cpu":
             width, height = settings.input_size
             example = torch.zeros(1, 3, height, width)
-            network = for_cpu(network, example, settings.half and multiplies_bfloat16(device)) or network
-        return cls(network, settings, device)
+            compiled = for_cpu(network, example, settings.half and multiplies_bfloat16(device))
+        return cls(compiled or network, settings, device)
 
     def __call__(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> list[Poses]:
         """Poses of all detected people, one `Poses` per frame, in the order of its detections.
@@ -145,7 +150,7 @@ class HeatmapEstimator:
         return heatmaps
 
     def _forward(self, crops: Tensor) -> Tensor:
-        output: Tensor = self.network(crops.contiguous(memory_format=torch.channels_last)).float()
+        output = self.network(crops.contiguous(memory_format=torch.channels_last)).float()
         return softmax_heatmaps(output, self.settings.sigma) if self.settings.softmax else output
 
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from posetrack import presets, zoo
 from posetrack.datasets.people import Image
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.models.fuse import for_inference
 from posetrack.pose.crop import crop_regions
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.progress import progress
@@ -75,7 +74,7 @@ def load_estimator(
     preset = replace(presets.PAPER, pose=model or "light", decoder=chosen, flip_test=flip)
     network, settings = presets.pose_network(preset, weights)
     place = presets.find_device(device)
-    return HeatmapEstimator(for_inference(network, place), replace(settings, half=False), place)
+    return HeatmapEstimator.fast(network, replace(settings, half=False), place)
 
 
 def _usage(weights: Path | None, model: str | None) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from posetrack.datasets.people import HeldOut, Image, Person, pose_type
 from posetrack.datasets.strangers import draw_stranger, has_body
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
+from posetrack.pipeline import within_frame
 from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import crop_regions
 from posetrack.presets import LIGHT
@@ -143,9 +144,9 @@ def _by_edge(parts: Parts) -> str:
             labelled = np.stack([person.labelled for person in held_out.people])
             errors = joint_errors(found.points, labels, labelled, counted, POSETRACK18)
             scores = found.scores if calibration is None else calibration(found.scores)
-            ends = np.array([cut.images[p.image].shape[1::-1] for p in cut.people])[:, None]  # (n, 1, 2)
-            within = ((found.points > -0.5) & (found.points < ends - 0.5)).all(axis=2)
-            shown = (scores >= LIGHT.joint_score) & within  # PoseTracker.within_frame
+            sizes = [cut.images[person.image].shape[1::-1] for person in cut.people]
+            within = [within_frame(points, size) for points, size in zip(found.points, sizes, strict=True)]
+            shown = (scores >= LIGHT.joint_score) & np.stack(within)  # as PoseTracker shows them
             row += [f"{errors.pck():.1f}", f"{100 * shown[beyond].mean() if beyond.any() else 0:.0f}"]
         rows.append(row)
     head = ["cut away from the box"]

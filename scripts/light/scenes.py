@@ -24,6 +24,7 @@ from posetrack.evaluation.mot import MotCounts, count_mot, mot_scores
 from posetrack.evaluation.people import Frames, People, read_people
 from posetrack.evaluation.quirks import STRICT
 from posetrack.evaluation.scene import make_scene
+from posetrack.pipeline import unseen_beyond
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.results.annotations import Annotations18, read_annotations
 from posetrack.types import Detections, Frame, Poses, Tracks
@@ -111,7 +112,8 @@ class Sight:
             expected = tracker.propagate(self._motions[t])
             kept, missed = tracker.unify(seen, expected)
             poses = found[kept] + self._look(t, missed)
-            answer.append(tracker.update(frame, poses, np.arange(len(poses)) >= len(kept)))
+            tracks = tracker.update(frame, poses, np.arange(len(poses)) >= len(kept))
+            answer.append(unseen_beyond(tracks))
         return answer
 
 

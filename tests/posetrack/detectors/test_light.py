@@ -8,6 +8,8 @@ import torch
 
 from posetrack.detectors.light import STRIDES, LightDetector, LightNetwork, cell_centres, input_size
 from posetrack.errors import PoseTrackError
+from posetrack.models.compiled import CompiledNetwork
+from posetrack.models.precision import multiplies_bfloat16
 from posetrack.pose.calibration import Calibration
 from posetrack.training.export import half_precision, write
 from posetrack.types import Frame
@@ -133,16 +135,21 @@ def test_calibration_of_the_weights_file_changes_scores_but_not_boxes(weights: P
 def test_bfloat16_moves_boxes_by_less_than_a_pixel(
     weights: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
+    if compiled:
+        pytest.importorskip("openvino")
+    else:
+        monkeypatch.setattr("posetrack.models.compiled.find_spec", lambda _: None)
     found = {}
     for hardware in (False, True):
         monkeypatch.setattr("posetrack.detectors.light.multiplies_bfloat16", lambda _, h=hardware: h)
-        monkeypatch.setattr("posetrack.models.compiled.find_spec", lambda _: object() if compiled else None)
         detector = LightDetector(weights)
+        assert isinstance(detector.trunk, CompiledNetwork) == compiled
         image = torch.rand(1, 3, 96, 160, generator=torch.Generator().manual_seed(1))
         with torch.inference_mode():
             found[hardware] = detector.network.cells(detector.trunk(image))
     (logits, boxes), (rough_logits, rough_boxes) = found[False], found[True]
     assert rough_logits.dtype == rough_boxes.dtype == torch.float32  # the heads stay exact
-    assert not torch.equal(logits, rough_logits)
+    if not compiled or multiplies_bfloat16("cpu"):  # OpenVINO does not pretend to
+        assert not torch.equal(logits, rough_logits)
     assert (logits - rough_logits).abs().max() < 0.15
     assert (boxes - rough_boxes).abs().max() < 1.0

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +23,9 @@ from posetrack.models.compiled import CompiledNetwork, for_cpu, planned_batch
 from posetrack.models.fuse import for_inference
 
 pytest.importorskip("openvino")
+
+
+Function = Callable[[torch.Tensor], Any]
 
 
 def network(name: str) -> nn.Module:
@@ -46,7 +54,7 @@ def compiled(network: nn.Module, half: bool = False) -> CompiledNetwork:
 
 
 @torch.inference_mode()
-def difference(one: nn.Module, other: nn.Module, images: torch.Tensor) -> float:
+def difference(one: Function, other: Function, images: torch.Tensor) -> float:
     """The largest of all numbers that come out, as a share of the largest number."""
     pairs = [(a, b) if isinstance(a, list) else ([a], [b]) for a, b in [(one(images), other(images))]]
     return max(
@@ -72,7 +80,7 @@ def test_any_order_of_the_pixels_and_any_size_will_do(monkeypatch: pytest.Monkey
         images = pictures(2, height, width)
         assert difference(fast, plain, images) < 1e-4
         assert difference(fast, plain, images.contiguous(memory_format=torch.channels_last)) < 1e-4
-    assert list(fast._requests) == sizes[-4:]
+    assert [key[:2] for key in fast._requests] == sizes[-4:]
 
 
 def test_what_comes_out_stays_when_the_network_runs_again() -> None:
@@ -98,6 +106,70 @@ def test_threads_that_share_a_network_get_their_own_results() -> None:
     assert all(torch.equal(one, expected[i % 2]) for i, one in enumerate(found))
 
 
+def test_the_number_of_threads_may_change() -> None:
+    fast = compiled(network("hrnet_light"))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        assert torch.equal(fast(pictures(1)), fast(pictures(1)))
+    finally:
+        torch.set_num_threads(before)
+    assert [threads for _, _, threads in fast._requests] == [before, before + 1]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_a_copy_is_compiled_anew(copied: Callable[[CompiledNetwork], CompiledNetwork]) -> None:
+    fast = compiled(network("hrnet_light"))
+    other = copied(fast)
+    assert other._model is not fast._model
+    assert torch.equal(other(pictures(1)), fast(pictures(1)))
+
+
+class InPlace(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([[[[2.0]], [[0.5]], [[3.0]]]]))
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        shifted = images * self.scale - 0.25
+        same = shifted
+        shifted.add_(-1.0)
+        return [F.relu(same, inplace=True) + shifted + images]
+
+
+def test_operations_in_place_change_every_name_of_a_tensor() -> None:
+    plain = InPlace()
+    fast = compiled(plain)
+    with torch.no_grad():
+        (found,), (expected,) = fast(pictures(3)), plain(pictures(3))
+    assert float(expected.std()) > 0.1
+    torch.testing.assert_close(found, expected)
+
+
+class Waiting(nn.Module):
+    """Stops in the middle until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.may_go = threading.Event(), threading.Event()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.reached.set()
+        assert self.may_go.wait(60)
+        return images + 1
+
+
+def test_networks_run_in_other_threads_while_one_is_compiled() -> None:
+    waiting, plain = Waiting(), network("hrnet_light")
+    expected = plain(pictures(1))
+    with ThreadPoolExecutor(1) as pool:
+        compiling = pool.submit(for_cpu, waiting, pictures(1), False)
+        assert waiting.reached.wait(60)
+        assert torch.equal(plain(pictures(1)), expected)
+        waiting.may_go.set()
+        assert isinstance(compiling.result(), CompiledNetwork)
+
+
 class Odd(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.fft.rfft(images).real
@@ -113,13 +185,27 @@ class Choosing(nn.Module):
         return images if images.sum() > 0 else -images
 
 
+class Whole(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.to(torch.int32).float()
+
+
+class Named(nn.Module):
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"heatmaps": images}
+
+
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (Odd(), "rfft"),
-        (Smooth(), "nearest"),
-        (Choosing(), "control flow"),
-        (nn.Sequential(nn.Conv2d(3, 6, 3, groups=3)), "in groups"),
+        (Odd(), "fft"),
+        (Smooth(), "bilinear"),
+        (Choosing(), "sum"),
+        (nn.Conv2d(3, 6, 3, groups=3), "in groups"),
+        (nn.MaxPool2d(3, 2, ceil_mode=True), "rounds sizes up"),
+        (nn.Upsample((20, 20)), "to a size"),
+        (Whole(), "to"),
+        (Named(), "dict"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )
@@ -161,3 +247,22 @@ print("quiet")
 def test_nothing_is_sent_anywhere() -> None:
     done = subprocess.run([sys.executable, "-c", OFFLINE], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("quiet", 0), done.stderr
+
+
+FORKED = """
+import os, sys
+import torch
+from posetrack.models.compiled import for_cpu
+fast = for_cpu(torch.nn.Conv2d(3, 3, 1), torch.zeros(1, 3, 64, 64), False)
+fast(torch.zeros(1, 3, 64, 64))
+if (child := os.fork()) == 0:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_ends() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.stdout.strip(), done.returncode) == ("7", 0), done.stderr
