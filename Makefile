@@ -36,7 +36,7 @@ bench: setup
 	$(BIN)/python scripts/benchmark_memory.py --frames 20000
 
 lock:
-	$(BIN)/uv pip compile --quiet requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock
+	$(BIN)/uv pip compile --quiet --no-strip-markers requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock
 
 clean:
 	rm -rf .venv build out *.egg-info
