@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,19 @@ log = logging.getLogger(__name__)
 SIZES_KEPT = 26  # input sizes that stay compiled at once: all that photos of any shape need, and a video one
 
 
+_wanted = ContextVar("OpenVINO is wanted", default=True)
+
+
+@contextmanager
+def torch_alone() -> Iterator[None]:
+    """Networks that are made ready in here are left to Torch: to compare."""
+    before = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
+
+
 def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork | None:
     """The network compiled, or None where that cannot be: no OpenVINO here, or a network beyond it.
 
@@ -33,7 +49,7 @@ def for_cpu(network: nn.Module, example: Tensor, half: bool) -> CompiledNetwork 
         example: (1, 3, H, W), an input to try it with.
         half: multiply in bfloat16; what goes in and comes out stays float32.
     """
-    if find_spec("openvino") is None:
+    if not _wanted.get() or find_spec("openvino") is None:
         return None
     try:
         compiled = CompiledNetwork(network, example, half)

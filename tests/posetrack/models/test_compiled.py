@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from posetrack import models
 from posetrack.detectors.light import LightNetwork, Trunk
-from posetrack.models.compiled import CompiledNetwork, for_cpu, planned_batch
+from posetrack.models.compiled import CompiledNetwork, for_cpu, planned_batch, torch_alone
 from posetrack.models.fuse import for_inference
 
 pytest.importorskip("openvino")
@@ -221,6 +221,12 @@ def test_a_network_beyond_it_is_left_to_torch_in_one_line(
 def test_without_openvino_torch_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posetrack.models.compiled.find_spec", lambda _: None)
     assert for_cpu(nn.Conv2d(3, 3, 1), pictures(1), half=False) is None
+
+
+def test_networks_made_ready_for_a_comparison_are_left_to_torch() -> None:
+    with torch_alone():
+        assert for_cpu(nn.Conv2d(3, 3, 1), pictures(1), half=False) is None
+    assert for_cpu(nn.Conv2d(3, 3, 1), pictures(1), half=False) is not None
 
 
 # OpenVINO's tools report their use to Google; no CI variable, for which they would make an exception.
