@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from light.agreement import agreement
 from light.markdown import table
 from light.parts import SETS, Parts, some
 from posetrack.datasets.augment import cut_by_edge
@@ -40,6 +41,7 @@ def accuracy(parts: Parts) -> str:
     plain = parts.plain
     chunks = [
         _by_joint(parts, plain),
+        agreement(parts.data / "lspet", JOINTS),
         _by_pose_and_size(parts, plain),
         _by_blur(parts),
         _by_edge(parts),

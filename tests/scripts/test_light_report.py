@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from light import failures, honesty, thresholds
 from light.accuracy import line
+from light.agreement import deviation_of_mean, registered
 from light.curve import curve
 from light.markdown import fill, table
 from light.scenes import Clip, Score, count_boxes
@@ -42,6 +44,26 @@ def test_motion_kernel_is_a_line_through_its_middle(angle):
     assert np.abs(kernel * aside).sum() < 0.5
     spread = float(np.sqrt((kernel * along**2).sum()))
     assert spread == pytest.approx(4 / np.sqrt(12), rel=0.15)  # of a uniform line of 4 pixels
+
+
+def test_two_copies_of_a_photo_are_laid_over_each_other():
+    rng = np.random.default_rng(1)
+    photo = cv2.GaussianBlur(rng.integers(0, 256, (200, 240, 3), np.uint8), (0, 0), 2)
+    photo = cv2.normalize(photo, None, 0, 255, cv2.NORM_MINMAX)
+    moved = np.array([[0.8, 0, 7], [0, 0.8, -5]])
+    copy = cv2.warpAffine(photo, moved, (200, 150))
+    found = registered(photo, copy)
+    np.testing.assert_allclose(found[:, :2], moved[:, :2], atol=0.02)
+    np.testing.assert_allclose(found[:, 2], moved[:, 2], atol=1.0)
+    assert registered(photo, rng.integers(0, 256, (200, 240, 3), np.uint8)) is None
+    assert registered(photo, np.zeros_like(photo)) is None
+
+
+def test_standard_error_of_a_share_takes_photos_as_a_whole():
+    counted = np.full(25, 10)
+    assert deviation_of_mean(np.full(25, 7), counted) == 0
+    hits = np.array([0, 10] * 13)[:25]
+    assert deviation_of_mean(hits, counted) == pytest.approx(0.1, rel=0.03)  # as of 25 coins
 
 
 def a_clip(boxes, ids, joints=None):
