@@ -79,6 +79,11 @@ class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _set(self, tensor: Tensor, node: Node) -> None:
         self._made[id(tensor)] = (tensor, node)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """To skip it Torch would import it, which takes seconds."""
+        return False
+
     def node_of(self, tensor: Any) -> Node:
         if not isinstance(tensor, Tensor) or id(tensor) not in self._made:
             raise NotImplementedError(
