@@ -129,10 +129,9 @@ def _draw(
             if row.weights != SHIPPED and row.flip == "no":
                 left.plot(row.time, row.pck[column], "*", color=colour, markersize=11)
                 left.annotate(row.weights, (row.time, row.pck[column]), fontsize=7, xytext=(0, -11), **NOTE)
-    for row in pose:
-        if row.flip == "no" and row.weights == SHIPPED:
-            note = row.input.replace(" ", "")
-            left.annotate(note, (row.time, row.pck[1]), fontsize=7, xytext=(0, 6), **NOTE)
+    for i, row in enumerate(row for row in pose if row.flip == "no" and row.weights == SHIPPED):
+        note = row.input.replace(" ", "")
+        left.annotate(note, (row.time, row.pck[1]), fontsize=7, xytext=(0, 6 + 9 * (i % 2)), **NOTE)
     shipped = f"{parts.size[0]} x {parts.size[1]}"
     left.set(xlabel=f"CPU time, {shipped} without flip = 1", ylabel="PCK@0.2", title="pose network by input")
     for axis in (left, right):
@@ -140,9 +139,9 @@ def _draw(
     left.legend(fontsize=7)
     right.plot([r[1] for r in boxes], [r[2] for r in boxes], "o-", label="AP50")
     right.plot([r[1] for r in boxes], [r[3] for r in boxes], "s-", label="found, %")
-    for row in boxes:
+    for i, row in enumerate(boxes):
         note = f"{row[0]}: {row[4]:.2f} false"
-        right.annotate(note, (row[1], row[2]), fontsize=7, xytext=(0, 6), **NOTE)
+        right.annotate(note, (row[1], row[2]), fontsize=7, xytext=(0, 6 + 9 * (i % 2)), **NOTE)
     right.set(
         xlabel=f"CPU time, {parts.detector().long_side} = 1", title="detector by longer side of its input"
     )
