@@ -87,7 +87,7 @@ def test_light_draws_as_the_sampler_of_the_bundled_weights():
     sampling = Sampling(POSETRACK18, batch=32, geometry=LightPoseRecipe().sampling.geometry)
     sampler = Sampler(sampling, people, data.pictures)
     for i in range(12):
-        crop, points, weights, _ = sampler.picture(i, (160, 224))
+        crop, points, weights, *_ = sampler.picture(i, (160, 224))
         example = ours[i]
         np.testing.assert_array_equal(example["crops"], crop)
         np.testing.assert_array_equal(example["points"], points)
