@@ -27,7 +27,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 _HOMES = {
     "load": "posetrack.presets",
     "read_video": "posetrack.video",
-    "track_video": "posetrack.track",
+    "track_video": "posetrack.commands.track",
     "Frame": "posetrack.types",
     "Detections": "posetrack.types",
     "Poses": "posetrack.types",
@@ -39,9 +39,9 @@ _PACKAGES = ("models", "zoo", "evaluation", "results", "video", "draw", "skeleto
 __all__ = [*_HOMES, *_PACKAGES, "__version__"]
 
 if TYPE_CHECKING:
+    from posetrack.commands.track import track_video as track_video
     from posetrack.errors import PoseTrackError as PoseTrackError
     from posetrack.presets import load as load
-    from posetrack.track import track_video as track_video
     from posetrack.types import Detections as Detections
     from posetrack.types import Frame as Frame
     from posetrack.types import Poses as Poses

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from posetrack import __version__
+from posetrack.commands.flags import Command, parse
 from posetrack.errors import PoseTrackError
-from posetrack.flags import Command, parse
 
 DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
@@ -34,8 +34,8 @@ def track(
     draw_boxes: Annotated[bool, "draw the person boxes too"] = False,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
+    from posetrack.commands.track import make_folder, track_video
     from posetrack.presets import build, find
-    from posetrack.track import make_folder, track_video
     from posetrack.video import expand_sources
 
     if batch_size < 1:
@@ -84,7 +84,7 @@ def render(
     draw_boxes: Annotated[bool, "draw the person boxes too"] = False,
 ) -> int:
     """Draw the overlay clip again from tracks.jsonl; no network is needed."""
-    from posetrack.render import render_video
+    from posetrack.commands.render import render_video
 
     losses = render_video(
         tracks, video, out, joint_score=joint_score, overwrite=overwrite, trails=trails, draw_boxes=draw_boxes
@@ -104,7 +104,7 @@ def export(
     overwrite: Overwrite = False,
 ) -> int:
     """Write tracks.jsonl in another format."""
-    from posetrack.export import export_tracks
+    from posetrack.commands.export import export_tracks
 
     written, losses = export_tracks(tracks, to, out, joint_score=joint_score, overwrite=overwrite)
     print(written)
@@ -165,10 +165,10 @@ def submit(
         raise PoseTrackError(
             "give --annotations, --images and --out, or --check with a folder of predictions"
         )
+    from posetrack.commands.submit import submit as submit_all
+    from posetrack.commands.submit import zip_path, zip_submission
+    from posetrack.commands.track import make_folder
     from posetrack.presets import build, find
-    from posetrack.submit import submit as submit_all
-    from posetrack.submit import zip_path, zip_submission
-    from posetrack.track import make_folder
 
     if zip and not overwrite and (archive := zip_path(out)).exists():
         raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
@@ -202,8 +202,8 @@ def bench(
     overwrite: Overwrite = False,
 ) -> int:
     """Milliseconds of every stage on this machine, and of HRNet-W32 and W48."""
-    from posetrack.bench import run_bench
-    from posetrack.track import make_folder
+    from posetrack.benchmarks.speed import run_bench
+    from posetrack.commands.track import make_folder
 
     _refuse_existing(json, overwrite)
     if json is not None:
@@ -216,7 +216,7 @@ def bench(
 
 def doctor() -> int:
     """Look at this installation: packages, devices, codecs, weights. Says what is missing and what to do."""
-    from posetrack.doctor import examine
+    from posetrack.commands.doctor import examine
 
     return DONE if examine() else SOME_FAILED
 

@@ -195,8 +195,8 @@ def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module
         PoseTrackError: the file is missing, broken, or of another network.
     """
     from posetrack import models, zoo
-    from posetrack.pose.calibration import Calibration
     from posetrack.pose.estimator import PoseSettings
+    from posetrack.runtime.calibration import Calibration
 
     path = weights or (zoo.bundled("light_pose") if preset.pose == "light" else zoo.weights(preset.pose))
     state = zoo.read_checkpoint(path)

@@ -26,13 +26,13 @@ import numpy as np
 import torch
 
 from posetrack import models
-from posetrack.datasets.augment import apply_view, random_appearance, random_view
 from posetrack.datasets.coco import read_coco
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.people import PoseData
 from posetrack.datasets.pictures import Folder
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import COCO17, POSETRACK18
+from posetrack.training.augment import apply_view, random_appearance, random_view
 from posetrack.training.data import PeopleExamples, loader
 from posetrack.training.losses import joints_mse, official_targets
 from posetrack.training.plan import Plan, Shares

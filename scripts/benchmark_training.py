@@ -29,9 +29,9 @@ import torch
 from torch import Tensor
 
 from posetrack import models
-from posetrack.machine import machine
 from posetrack.models.costs import measure
 from posetrack.presets import find_device
+from posetrack.runtime.machine import machine
 
 KEYPOINTS = 17
 

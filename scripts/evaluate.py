@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from posetrack.errors import PoseTrackError
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 
 DATA = ("coco", "mpii", "posetrack17", "posetrack18", "lspet", "imagenet")
 DONE, SOME_LOST, WRONG_REQUEST = 0, 1, 2
@@ -80,9 +80,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def people(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mapping[str, str]]:
     """What the JSON says, the table, the poses, and the lost pictures."""
-    from posetrack.training.evaluate import BENCHMARKS
-    from posetrack.training.outcome import Options
-    from posetrack.training.predict import load_estimator
+    from posetrack.benchmarks.evaluate import BENCHMARKS
+    from posetrack.benchmarks.predict import load_estimator
+    from posetrack.benchmarks.result import Options
 
     if not 0 <= given.oks_nms <= 1:
         raise PoseTrackError(f"--oks-nms {given.oks_nms}: an OKS is from 0 to 1")
@@ -113,8 +113,8 @@ def people(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mapping
 def imagenet(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mapping[str, str]]:
     import torch
 
+    from posetrack.benchmarks.imagenet import classify, load_classifier
     from posetrack.presets import find_device
-    from posetrack.training.classify import classify, load_classifier
     from posetrack.training.data import read_image_folder
 
     if given.save or given.boxes:

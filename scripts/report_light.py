@@ -33,7 +33,7 @@ from light.tradeoff import tradeoff
 from safetensors.torch import load_file
 
 from posetrack import zoo
-from posetrack.pose.calibration import Calibration
+from posetrack.runtime.calibration import Calibration
 from posetrack.training import export
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from posetrack.benchmarks.detector import OVERLAP, Validation, validate
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.presets import LIGHT
-from posetrack.training.detector_validation import OVERLAP, Validation, validate
 from posetrack.training.teacher_boxes import YoloxTeacher
 from posetrack.types import Detections, Floats, Frame
 from posetrack.video.reader import open_video

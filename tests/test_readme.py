@@ -10,7 +10,7 @@ import pytest
 
 from posetrack import __version__
 from posetrack.cli import COMMANDS
-from posetrack.flags import parse
+from posetrack.commands.flags import parse
 from tests.posetrack import media
 
 ROOT = Path(__file__).parents[1]

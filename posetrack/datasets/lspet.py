@@ -25,8 +25,8 @@ from posetrack.datasets.people import (
     read_tar_images,
     view,
 )
-from posetrack.datasets.scenes import Scenes
 from posetrack.skeletons import POSETRACK18
+from posetrack.training.scenes import Scenes
 
 # Leeds Sports is acrobatic, videos mostly show people who stand and walk: these are drawn more often.
 UPRIGHT_WEIGHT = 1.5

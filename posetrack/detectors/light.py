@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posetrack.detectors.base import in_one_forward, suppress, tidy
-from posetrack.models.compiled import for_cpu
-from posetrack.models.fuse import for_inference
-from posetrack.models.precision import multiplies_bfloat16
-from posetrack.pose.calibration import Calibration
+from posetrack.runtime.calibration import Calibration
+from posetrack.runtime.compiled import for_cpu
+from posetrack.runtime.folding import for_inference
+from posetrack.runtime.precision import multiplies_bfloat16
 from posetrack.types import Detections, Frame
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.download import bundled

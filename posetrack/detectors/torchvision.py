@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from posetrack.detectors.base import in_one_forward, tidy
 from posetrack.errors import PoseTrackError
-from posetrack.pose.upload import upload
+from posetrack.runtime.upload import upload
 from posetrack.types import Detections, Frame
 from posetrack.zoo.checkpoint import read_checkpoint
 from posetrack.zoo.loading import load_into

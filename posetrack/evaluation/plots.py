@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 
 from posetrack.evaluation.people import JOINTS
 from posetrack.evaluation.report import PARTS, PoseTrackReport, SequenceResult
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,10 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posetrack.models.compiled import for_cpu
-from posetrack.models.fuse import for_inference
-from posetrack.models.precision import multiplies_bfloat16
-from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import (
     crop_affines,
     crop_cpu,
@@ -27,7 +23,11 @@ from posetrack.pose.crop import (
     normalise,
 )
 from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
-from posetrack.pose.upload import upload
+from posetrack.runtime.calibration import Calibration
+from posetrack.runtime.compiled import for_cpu
+from posetrack.runtime.folding import for_inference
+from posetrack.runtime.precision import multiplies_bfloat16
+from posetrack.runtime.upload import upload
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses
 

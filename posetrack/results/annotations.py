@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import from_json
 
 from posetrack.errors import PoseTrackError
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 from posetrack.results.numbers import decimals, sized_boxes
 from posetrack.skeletons import COCO17, Skeleton, convert
 from posetrack.types import Tracks

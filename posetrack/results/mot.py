@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 from posetrack.results.numbers import decimals, sized_boxes
 from posetrack.skeletons import COCO17, Skeleton
 from posetrack.types import Tracks

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from posetrack.errors import PoseTrackError
+from posetrack.files import replacing
 from posetrack.results.annotations import (
     Annotations18,
     BrokenFile,
@@ -22,7 +23,6 @@ from posetrack.results.annotations import (
     write_annotations,
 )
 from posetrack.results.check import MAX_TRACK_ID, faults
-from posetrack.results.files import replacing
 from posetrack.results.formats import body_box, category, image_id, to_2017, to_2018
 from posetrack.results.numbers import decimals
 from posetrack.skeletons import POSETRACK18, SKELETONS, Skeleton, convert

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from posetrack.results.files import replacing
+from posetrack.files import replacing
 from posetrack.results.numbers import decimals
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from posetrack.datasets.scenes import Scene
 from posetrack.detectors.light import STRIDES, cell_centres
+from posetrack.training.scenes import Scene
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from posetrack.datasets.augment import apply_view, random_appearance, random_view
 from posetrack.datasets.people import Image, PoseData
 from posetrack.datasets.pictures import read_picture
 from posetrack.errors import InputError
+from posetrack.training.augment import apply_view, random_appearance, random_view
 from posetrack.training.plan import Permutations, Plan, Shares, WeightedDraws
 from posetrack.training.recipes import Recipe
 from posetrack.training.stop import ignore_signals

@@ -23,12 +23,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from posetrack.datasets.scenes import Scenes
 from posetrack.detectors.light import LightNetwork
 from posetrack.errors import PoseTrackError
 from posetrack.training.assignment import Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
 from posetrack.training.muon import Muon
+from posetrack.training.scenes import Scenes
 from posetrack.training.store import Store
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into

@@ -18,23 +18,23 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from posetrack.datasets.augment import Geometry
+from posetrack.benchmarks.validate import validate
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import PoseTrackError
 from posetrack.models import create
-from posetrack.models.fuse import for_inference
 from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
 from posetrack.models.shapes import name_of
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
+from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
+from posetrack.training.augment import Geometry
 from posetrack.training.ema import WeightAverage
 from posetrack.training.graph import Step, recorded
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy, taught
 from posetrack.training.muon import FIRST_AND_LAST, Muon
 from posetrack.training.sampling import Batch, Prefetch, Sampler, Sampling
 from posetrack.training.store import OneFile, Store
-from posetrack.training.validate import validate
 from posetrack.training.widen import fits_when_widened, widened
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into

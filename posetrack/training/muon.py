@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
-from posetrack.models.precision import multiplies_bfloat16
+from posetrack.runtime.precision import multiplies_bfloat16
 
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)  # five rounds bring singular values to between 0.7 and 1.2
 ROUNDS = 5

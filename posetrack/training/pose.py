@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posetrack.benchmarks.validate import Reading, errors_of, locate
 from posetrack.datasets.people import HeldOut
-from posetrack.draw import overlay
+from posetrack.drawing.overlay import overlay
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, normalise
 from posetrack.training.losses import (
     gaussian_targets,
@@ -23,7 +24,6 @@ from posetrack.training.losses import (
 from posetrack.training.module import Options, Training
 from posetrack.training.plan import Plan
 from posetrack.training.recipes import Recipe
-from posetrack.training.validate import Reading, errors_of, locate
 from posetrack.types import Poses, Tracks
 
 SHOWN = 16  # people in the picture of predictions

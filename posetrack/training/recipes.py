@@ -21,10 +21,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from posetrack.datasets.augment import Appearance, Geometry
 from posetrack.models.hrnet import W32, W48
 from posetrack.models.shapes import Shape
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18, Skeleton
+from posetrack.training.augment import Appearance, Geometry
 
 # Sets that are joined by "+" are learned together; the first one is validated on.
 Data = Literal["coco", "coco+ai_challenger", "mpii", "posetrack17", "posetrack18", "lspet", "imagenet"]

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from posetrack.datasets.augment import (
+from posetrack.datasets.people import Image, Person
+from posetrack.skeletons import Skeleton
+from posetrack.training.augment import (
     Appearance,
     Geometry,
     Size,
@@ -26,9 +28,7 @@ from posetrack.datasets.augment import (
     random_edge,
     random_view,
 )
-from posetrack.datasets.people import Image, Person
-from posetrack.datasets.strangers import beside, draw_stranger
-from posetrack.skeletons import Skeleton
+from posetrack.training.occluders import beside, draw_stranger
 
 
 @dataclass(frozen=True)

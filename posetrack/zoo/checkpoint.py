@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from posetrack.errors import PoseTrackError
-from posetrack.zoo import inert, int8
+from posetrack.zoo import int8, safe_unpickler
 
 State = dict[str, Tensor]
 
@@ -103,7 +103,7 @@ def _load(path: Path) -> tuple[Any, list[str]]:
             with warnings.catch_warnings(action="ignore"):  # torch muses about pickle protocols
                 return torch.load(path, map_location="cpu", weights_only=True), []
         except Exception:  # more than tensors in it, or damaged: the second reader tells
-            return inert.read(path)
+            return safe_unpickler.read(path)
     except PoseTrackError:
         raise
     except Exception as error:  # a damaged file can fail in any way, and all of them mean the same

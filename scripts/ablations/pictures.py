@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posetrack.datasets.augment import Appearance, Geometry
+from posetrack.benchmarks.pck import joint_errors
 from posetrack.datasets.lspet import Lspet
 from posetrack.datasets.people import HeldOut
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, heatmap_to_picture
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.pck import joint_errors
+from posetrack.training.augment import Appearance, Geometry
 from posetrack.training.sampling import Sampler, Sampling
 
 # A pass or two over the people: little can be learned by heart, so more augmentation would only slow.

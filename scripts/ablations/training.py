@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ablations.pictures import Examination, Pictures
 from ablations.variants import Variant
 from posetrack.models.costs import measure
-from posetrack.models.fuse import for_inference
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
+from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy

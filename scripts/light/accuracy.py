@@ -11,19 +11,19 @@ import numpy as np
 from light.agreement import agreement
 from light.markdown import table
 from light.parts import SETS, Parts, some
-from posetrack.datasets.augment import cut_by_edge
+from posetrack.benchmarks import pose_report
+from posetrack.benchmarks.pck import joint_errors
+from posetrack.benchmarks.validate import Predictions
 from posetrack.datasets.people import HeldOut, Image, Person, pose_type
-from posetrack.datasets.strangers import draw_stranger, has_body
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.pipeline import within_frame
-from posetrack.pose.calibration import Calibration
 from posetrack.pose.crop import crop_regions
 from posetrack.presets import LIGHT
+from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import POSETRACK18
-from posetrack.training import pose_report
-from posetrack.training.pck import joint_errors
-from posetrack.training.validate import Predictions
+from posetrack.training.augment import cut_by_edge
+from posetrack.training.occluders import draw_stranger, has_body
 from posetrack.types import Frame
 
 JOINTS = (

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from light.markdown import table
+from posetrack.benchmarks import pose_report
+from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.datasets.people import Image, read_people, read_tar_images
 from posetrack.skeletons import POSETRACK18
-from posetrack.training import pose_report
-from posetrack.training.pck import Errors, joint_errors
 
 ALIKE = 0.975  # correlation from which two photos are taken for the same
 MATCHES = 40  # places that two copies of a photo must share

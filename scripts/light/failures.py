@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from light.markdown import table
 from light.scenes import Clip, Settings, Sight
 from posetrack.detectors.base import iou
-from posetrack.draw import overlay
+from posetrack.drawing.overlay import overlay
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Tracks
 

@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from light.markdown import table
 from light.parts import SETS, Parts
+from posetrack.benchmarks import pose_report
+from posetrack.benchmarks.calibrate import Reliability, fit, reliability
+from posetrack.benchmarks.detector import matched
+from posetrack.benchmarks.pck import joint_errors
+from posetrack.benchmarks.pose_report import HIT
+from posetrack.benchmarks.validate import Predictions
 from posetrack.datasets.people import Person
 from posetrack.detectors.base import iou
-from posetrack.pose.calibration import Calibration
 from posetrack.pose.estimator import person_scores
+from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import POSETRACK18
-from posetrack.training import pose_report
-from posetrack.training.calibrate import Reliability, fit, reliability
-from posetrack.training.detector_validation import matched
-from posetrack.training.pck import joint_errors
-from posetrack.training.pose_report import HIT
-from posetrack.training.validate import Predictions
 from posetrack.types import Frame
 
 Floats = NDArray[np.float64]
 LIMITS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 SHOWN = 0.2  # box score from which a person counts
-SURE = 0.5  # score of a labelled box that is wanted, see posetrack/training/detector_validation.py
+SURE = 0.5  # score of a labelled box that is wanted, see posetrack/benchmarks/detector.py
 
 
 @dataclass(frozen=True)

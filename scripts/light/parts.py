@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from posetrack import presets, zoo
+from posetrack.benchmarks.validate import Predictions, predict
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.people import HeldOut
 from posetrack.detectors.light import LightDetector
-from posetrack.models.fuse import for_inference
-from posetrack.pose.calibration import Calibration
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
+from posetrack.runtime.calibration import Calibration
+from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.validate import Predictions, predict
 
 LEAST = 0.05  # detector score that anything here looks at
 SETS = {"lspet": "athletes", "others": "bystanders"}

@@ -13,9 +13,9 @@ from torch import nn
 from light.markdown import table
 from light.parts import SETS, Parts
 from posetrack import presets
-from posetrack.models.fuse import for_inference
+from posetrack.benchmarks.validate import predict
+from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.validate import predict
 
 
 def precision(parts: Parts) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 
 from light.markdown import table
 from light.parts import SETS, Parts, some
+from posetrack.benchmarks.detector import validate
 from posetrack.detectors.light import LightDetector
-from posetrack.training.detector_validation import validate
 from posetrack.types import Detections, Frame
 
 INPUTS = ((96, 128), (128, 160), (128, 192), (160, 192), (160, 224), (192, 256))

@@ -36,8 +36,8 @@ CROPS = (
     ),
     Rule("RGB less ImageNet's mean", "posetrack.pose.crop", "normalise", "MEAN", (0.485, 0.456, 0.406)),
     Rule("RGB by ImageNet's deviation", "posetrack.pose.crop", "normalise", "STD", (0.229, 0.224, 0.225)),
-    Rule("half bodies, 1.5 times", "posetrack.datasets.augment", "half_body_box", "HALF_BODY_PADDING", 1.5),
-    Rule("scaled, turned, mirrored", "posetrack.datasets.augment", "random_view"),
+    Rule("half bodies, 1.5 times", "posetrack.training.augment", "half_body_box", "HALF_BODY_PADDING", 1.5),
+    Rule("scaled, turned, mirrored", "posetrack.training.augment", "random_view"),
     Rule("targets: peak 1, centre rounded, cut at 3 sigma", "posetrack.training.losses", "official_targets"),
     Rule(
         "loss: half the squared error, mean of places and joints", "posetrack.training.losses", "joints_mse"
@@ -98,7 +98,7 @@ METRICS = (
     ),
     Rule("PoseTrack: AP of each joint", "posetrack.evaluation.ap", "average_precision"),
     Rule("PoseTrack: MOTA of each joint, as poseval counts", "posetrack.evaluation.mot", "mot_scores"),
-    Rule("ImageNet: top-1 and top-5, one crop", "posetrack.training.classify", "classify"),
+    Rule("ImageNet: top-1 and top-5, one crop", "posetrack.benchmarks.imagenet", "classify"),
 )
 
 

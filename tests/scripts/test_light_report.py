@@ -17,7 +17,7 @@ from scene.plays import PLAYS
 from posetrack.datasets.people import Person
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.people import Frames, People
-from posetrack.pose.calibration import Calibration
+from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Frame, Poses, Tracks
 

@@ -8,9 +8,9 @@ import torch
 
 from posetrack.detectors.light import STRIDES, LightDetector, LightNetwork, cell_centres, input_size
 from posetrack.errors import PoseTrackError
-from posetrack.models.compiled import CompiledNetwork
-from posetrack.models.precision import multiplies_bfloat16
-from posetrack.pose.calibration import Calibration
+from posetrack.runtime.calibration import Calibration
+from posetrack.runtime.compiled import CompiledNetwork
+from posetrack.runtime.precision import multiplies_bfloat16
 from posetrack.training.export import half_precision, write
 from posetrack.types import Frame
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
@@ -138,7 +138,7 @@ def test_bfloat16_moves_boxes_by_less_than_a_pixel(
     if compiled:
         pytest.importorskip("openvino")
     else:
-        monkeypatch.setattr("posetrack.models.compiled.find_spec", lambda _: None)
+        monkeypatch.setattr("posetrack.runtime.compiled.find_spec", lambda _: None)
     found = {}
     for hardware in (False, True):
         monkeypatch.setattr("posetrack.detectors.light.multiplies_bfloat16", lambda _, h=hardware: h)

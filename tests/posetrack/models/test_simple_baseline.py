@@ -10,8 +10,8 @@ from torch import nn
 from torchvision.models import resnet18
 
 from posetrack.models.costs import measure
-from posetrack.models.fuse import for_inference
 from posetrack.models.simple_baseline import BLOCKS, R18, SimpleBaseline, SimpleBaselineConfig
+from posetrack.runtime.folding import for_inference
 
 TINY = replace(R18, blocks=(1, 1, 1, 1), width=4, deconvolution=8)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from posetrack.pose.calibration import Calibration
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings, person_scores
+from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame
 

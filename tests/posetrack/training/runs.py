@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from posetrack.datasets.augment import Geometry
 from posetrack.datasets.people import HeldOut
 from posetrack.models.hrnet import HRNetConfig
+from posetrack.training.augment import Geometry
 from posetrack.training.recipes import RECIPES, Recipe
 from tests.posetrack.training.stick_people import stick_people
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from posetrack.datasets.boxes import Picture
-from posetrack.datasets.scenes import Scenes
 from posetrack.detectors.light import LightDetector
 from posetrack.errors import PoseTrackError
 from posetrack.training import light_detector
 from posetrack.training.light_detector import Batches, Recipe, Run, export, train
+from posetrack.training.scenes import Scenes
 from posetrack.training.store import OneFile
 from posetrack.zoo.checkpoint import read_metadata
 

@@ -16,13 +16,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from posetrack.datasets.augment import Appearance, Geometry
 from posetrack.datasets.people import HeldOut, Person
 from posetrack.errors import PoseTrackError
 from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
+from posetrack.training.augment import Appearance, Geometry
 from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
 from posetrack.training.losses import taught
 from posetrack.training.sampling import Prefetch, Sampler, Sampling

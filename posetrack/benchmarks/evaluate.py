@@ -1,0 +1,167 @@
+"""The benchmarks of single pictures, run: boxes from a data set or a file, poses, suppression, the metric.
+
+>>> outcome = BENCHMARKS["coco"](estimator, Path("coco"), Options(boxes=Path("detections.json")))
+>>> print(outcome.table)
+
+N people, K joints. ImageNet, which has no people, is in classify.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.benchmarks.pck import joint_errors
+from posetrack.benchmarks.pose_report import by_joint, by_pose
+from posetrack.benchmarks.posetrack import posetrack
+from posetrack.benchmarks.predict import find_people
+from posetrack.benchmarks.result import (
+    Options,
+    Outcome,
+    labelled_boxes_only,
+    listed_poses,
+    outcome,
+    survivors,
+)
+from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
+from posetrack.datasets.lspet import read_held_out
+from posetrack.datasets.mpii import crop_box, read_mpii_truth
+from posetrack.datasets.pictures import read_picture
+from posetrack.errors import PoseTrackError
+from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document, result_entries
+from posetrack.evaluation.mpii import head_sizes, pckh
+from posetrack.evaluation.numbers import columns, or_none
+from posetrack.pose.estimator import HeatmapEstimator
+from posetrack.skeletons import COCO17, MPII16, POSETRACK18
+
+
+def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+    """OKS AP on COCO 2017, scores as the official code has them: box score x mean of the joints above 0.2.
+
+    Raises:
+        PoseTrackError: annotations or detections that cannot be used, no picture.
+    """
+    document = read_document(annotation_file(root, options.split))
+    names = {image["id"]: image["file_name"] for image in document["images"]}
+    if options.boxes is None:
+        ids, boxes = _coco_boxes(document)
+        scores = np.ones(len(ids), np.float32)
+    else:
+        detected = read_detections(options.boxes, names, options.box_score)
+        ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
+        scores = np.array([d.score for d in detected], np.float32)
+    folder = picture_folder(root, options.split)
+    seen = find_people(
+        estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
+    )
+    points, joint_scores = seen.joints(COCO17)
+    results = []
+    for image_id, rows in survivors(seen, ids, options).items():
+        results += result_entries(image_id, points[rows], joint_scores[rows], seen.poses.scores[rows])
+    counted = [image_id for image_id, name in names.items() if name not in seen.lost]
+    report = evaluate_coco(document, results, counted)
+    return outcome(seen, ids, report.to_json(), report.table(), results)
+
+
+def _coco_boxes(document: Document) -> tuple[list[int], NDArray[np.float32]]:
+    """Picture ids and boxes (N, 4) of the labelled people, chosen and cleaned as by the official code."""
+    images = {image["id"]: image for image in document["images"]}
+    ids, boxes = [], []
+    for number, person in enumerate(document["annotations"]):
+        if (
+            person.get("category_id", PERSON) != PERSON
+            or person.get("iscrowd")
+            or not any(person["keypoints"])
+        ):
+            continue
+        try:
+            image = images[person["image_id"]]
+            box = cleaned(person["bbox"], image["width"], image["height"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise PoseTrackError(
+                f"annotation {number} cannot be read ({error!r}): fetch the file again"
+            ) from None
+        if box is not None and person.get("area", 1) > 0:
+            ids.append(person["image_id"])
+            boxes.append(box)
+    return ids, np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+    """PCKh on MPII's validation people (annot/valid.json and gt_valid.mat of HRNet's release)."""
+    labelled_boxes_only("mpii", options)
+    truth = read_mpii_truth(root / "annot" / "gt_valid.mat")
+    path = root / "annot" / "valid.json"
+    try:
+        entries = json.loads(path.read_bytes())
+        names = [str(entry["image"]) for entry in entries]
+        boxes = np.stack([crop_box(np.array(e["center"], np.float64), float(e["scale"])) for e in entries])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PoseTrackError(f"{path}: not HRNet's list of MPII people ({error}): fetch it again") from None
+    if len(names) != len(truth.joints):
+        raise PoseTrackError(
+            f"{path} lists {len(names)} people, gt_valid.mat {len(truth.joints)}: take both from one release"
+        )
+    seen = find_people(
+        estimator,
+        names,
+        boxes,
+        np.ones(len(names), np.float32),
+        lambda name: read_picture(root / "images" / name),
+        "mpii",
+    )
+    points, joint_scores = seen.joints(MPII16)
+    there, heads = seen.there, head_sizes(truth.head_boxes)
+    report = pckh(points[there], truth.joints[there], ~truth.missing[there], heads[there])
+    results = listed_poses(names, points, joint_scores, there)
+    return outcome(seen, names, report.to_json(), report.table(), results)
+
+
+def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+    """PCK@0.2 of the torso on the athletes and bystanders of our Leeds Sports validation pictures."""
+    labelled_boxes_only("lspet", options)
+    metrics: dict[str, Any] = {}
+    tables: list[str] = []
+    results: list[dict[str, Any]] = []
+    pictures: set[str] = set()
+    for held_out in read_held_out(root):
+        people = held_out.people
+        names = [person.image for person in people]
+        boxes = np.stack([person.box for person in people])
+        images = held_out.images
+        seen = find_people(
+            estimator, names, boxes, np.ones(len(names), np.float32), images.__getitem__, "lspet"
+        )
+        points, joint_scores = seen.joints(POSETRACK18)
+        labelled = np.stack([person.labelled for person in people])
+        pseudo = np.stack([person.pseudo for person in people])
+        labels = np.stack([person.keypoints for person in people]).astype(np.float64)
+        counted = labelled & ~pseudo if held_out.human_only else labelled
+        errors = joint_errors(points, labels, labelled, counted, POSETRACK18)
+        total = {"Mean": errors.pck()}
+        joints, poses = by_joint(errors, POSETRACK18), by_pose(errors, held_out, POSETRACK18)
+        metrics[held_out.name] = {
+            "people": len(people),
+            "pck": or_none(errors.pck()),
+            "joints": {name: or_none(value) for name, value in joints.items()},
+            "poses": {name: {"people": n, "pck": or_none(value)} for name, (n, value) in poses.items()},
+        }
+        by_type = {f"{name} ({n})": value for name, (n, value) in poses.items()}
+        tables += [f"{held_out.name}, {len(people)} people", columns(joints | total), columns(by_type), ""]
+        results += listed_poses(names, points, joint_scores, seen.there)
+        pictures.update(names)
+    return Outcome(metrics, "\n".join(tables).rstrip(), len(results), len(pictures), {}, results)
+
+
+BENCHMARKS: Mapping[str, Callable[[HeatmapEstimator, Path, Options], Outcome]] = {
+    "coco": coco,
+    "mpii": mpii,
+    "posetrack17": posetrack,
+    "posetrack18": posetrack,
+    "lspet": lspet,
+}

@@ -1,0 +1,147 @@
+"""Accuracy of a pose network on held-out people, cropped from their labelled boxes as by the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posetrack.benchmarks.pck import Errors, joint_errors
+from posetrack.datasets.people import HeldOut, Image, Person
+from posetrack.errors import InputError
+from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, heatmap_to_picture, normalise
+from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.skeletons import Skeleton
+
+CHUNK = 64  # people per forward pass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How heatmaps are made of a network's output, and joints of heatmaps; it depends on the training."""
+
+    skeleton: Skeleton
+    size: tuple[int, int]  # (width, height) of the input, pixels
+    sigma: float  # of the training targets, heatmap pixels
+    softmax: bool = True  # trained by cross-entropy: the output is logits
+    decoder: Decoder = "dark"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Joints of N held-out people, in pixels of their pictures."""
+
+    points: NDArray[np.float64]  # (N, K, 2)
+    scores: NDArray[np.float64]  # (N, K) heights of the heatmaps' peaks
+    scales: NDArray[np.float64]  # (N,) picture pixels per heatmap pixel
+    errors: Errors
+
+
+def predict(
+    network: nn.Module,
+    held_out: HeldOut,
+    skeleton: Skeleton,
+    size: tuple[int, int],
+    sigma: float,
+    device: torch.device,
+    flip: bool = False,
+    bfloat16: bool = False,
+) -> Predictions:
+    """Joints of every held-out person, by a network that puts out logits.
+
+    Args:
+        size: (width, height) of its input.
+        sigma: of its training targets, heatmap pixels.
+        flip: also look at the mirrored crop.
+    """
+    reading = Reading(skeleton, size, sigma)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        points, scores, _ = locate(network, held_out.people, held_out.images, reading, device, flip)
+    regions = crop_regions(np.stack([person.box for person in held_out.people]), size[0] / size[1])
+    errors = errors_of(points, held_out, skeleton)
+    return Predictions(points, scores, regions[:, 2] / (size[0] // 4), errors)
+
+
+def locate(
+    network: nn.Module,
+    people: Sequence[Person],
+    images: Mapping[str, Image],
+    reading: Reading,
+    device: torch.device,
+    flip: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Joints of people, each looked for in the labelled box.
+
+    Returns:
+        points (N, K, 2) in pixels of the pictures and scores (N, K), both NaN for people whose picture cannot
+        be read, and the reasons of these.
+    """
+    network.eval()
+    size, K = reading.size, len(reading.skeleton)
+    points, scores, lost = np.full((len(people), K, 2), np.nan), np.full((len(people), K), np.nan), []
+    for start in range(0, len(people), CHUNK):
+        chunk = range(start, min(start + CHUNK, len(people)))
+        regions = crop_regions(np.stack([people[i].box for i in chunk]), size[0] / size[1])
+        crops, seen = [], np.ones(len(chunk), bool)
+        for n, affine in enumerate(crop_affines(regions, size)):
+            try:
+                crops.append(crop_cpu(images[people[chunk[n]].image], affine[None], size))
+            except InputError as error:
+                lost.append(str(error))
+                seen[n] = False
+        if crops:
+            found, peaks, heatmap_size = _decode(network, torch.cat(crops), reading, device, flip)
+            points[start:][: len(chunk)][seen] = heatmap_to_picture(found, regions[seen], heatmap_size)
+            scores[start:][: len(chunk)][seen] = peaks
+    return points, scores, lost
+
+
+@torch.no_grad()
+def _decode(
+    network: nn.Module, crops: Tensor, reading: Reading, device: torch.device, flip: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
+    """Joints (N, K, 2) in heatmap pixels, their scores (N, K), and the heatmaps' (width, height)."""
+
+    def heatmaps(inputs: Tensor) -> Tensor:
+        output: Tensor = network(inputs).float()
+        return softmax_heatmaps(output, reading.sigma) if reading.softmax else output
+
+    inputs = normalise(crops.to(device))
+    maps = heatmaps(inputs)
+    if flip:
+        order = torch.from_numpy(reading.skeleton.flip_order).to(device)
+        maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order)
+    found = decode_dark(maps, reading.sigma) if reading.decoder == "dark" else decode_quarter(maps)
+    points, scores = (t.double().cpu().numpy() for t in found)
+    return points, scores, (maps.shape[3], maps.shape[2])
+
+
+def errors_of(points: NDArray[np.floating], held_out: HeldOut, skeleton: Skeleton) -> Errors:
+    """How far joints (N, K, 2) are from the labels; people without finite points do not count."""
+    labels = np.stack([person.keypoints for person in held_out.people]).astype(np.float64)
+    labelled = np.stack([person.labelled for person in held_out.people])
+    pseudo = np.stack([person.pseudo for person in held_out.people])
+    counted = labelled & ~pseudo if held_out.human_only else labelled
+    return joint_errors(points, labels, labelled, counted & np.isfinite(points).all(axis=2), skeleton)
+
+
+def validate(
+    network: nn.Module,
+    sets: Sequence[HeldOut],
+    skeleton: Skeleton,
+    size: tuple[int, int],
+    sigma: float,
+    device: torch.device,
+    bfloat16: bool = False,
+) -> dict[str, float]:
+    """PCK@0.2 of every set, percent, plain and with the mirrored crop."""
+    result = {}
+    for held_out in sets:
+        for flip, suffix in ((False, ""), (True, "_flip")):
+            found = predict(network, held_out, skeleton, size, sigma, device, flip, bfloat16)
+            result[f"pck_{held_out.name}{suffix}"] = round(found.errors.pck(), 2)
+    return result

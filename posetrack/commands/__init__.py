@@ -1,0 +1,1 @@
+"""What users run: one module a command; `cli.py` names them."""

@@ -1,0 +1,1 @@
+"""What a viewer sees: skeletons, numbers, boxes and trails on a frame."""
