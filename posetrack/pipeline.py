@@ -176,6 +176,10 @@ class _Timed:
     def cut(self) -> bool:
         return self.motion.cut
 
+    @property
+    def resumed(self) -> bool:
+        return self.motion.resumed
+
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         with self.stage("flow"):
             return self.motion.move(points)
