@@ -48,7 +48,7 @@ class BrokenFile(PoseTrackError):  # noqa: N818  it names a state, as FileNotFou
 
 
 class _Record(BaseModel):
-    """Strict: "3" is not a number, NaN and infinity are refused. Unknown fields are kept, NaN there as null."""
+    """Strict: "3" is not a number, NaN and infinity are refused. Unknown fields are kept, NaN as null."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, ser_json_inf_nan="null")
 

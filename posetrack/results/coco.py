@@ -98,7 +98,7 @@ def export_coco_dataset(
 def _people(
     tracks: Tracks, skeleton: Skeleton, wanted: Skeleton
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]]:
-    """Joints (K, 2) and scores (K,) of everybody, 0 where there is no joint, and what all forms say of them."""
+    """Joints (K, 2) and scores (K,) of everybody, 0 where there is no joint, and what both forms say."""
     poses: Poses = tracks.poses
     points, scores = poses.keypoints, poses.keypoint_scores
     if wanted is not skeleton:
