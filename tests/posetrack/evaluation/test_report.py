@@ -120,4 +120,4 @@ def test_the_timeline_shows_people_under_their_number_and_in_their_colour(report
     followed = axes.findobj(PolyCollection)[1]
     shown = [tuple(round(255 * part) for part in colour[:3]) for colour in followed.get_facecolor().tolist()]
     assert shown == [colour_of(1), colour_of(9), colour_of(9)]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["person 1"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["person 4"]  # 3 in the file
