@@ -141,7 +141,7 @@ def track_video(
         InputError: the source cannot be read, or its results are there already.
         PoseTrackError: the request itself is wrong.
     """
-    from posetrack.detectors.from_file import FileDetector
+    from posetrack.detectors.from_file import CachedDetections
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
     from posetrack.sinks import OverlaySink, TracksSink, run
@@ -154,7 +154,9 @@ def track_video(
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:
-            given = FileDetector(boxes, min_detector_score_of(system.preset))
+            given = CachedDetections.for_video(
+                boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
+            )
             models = {**system.models, "detector": Path(boxes).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
@@ -174,8 +176,7 @@ def track_video(
             frames = prefetch(clip, max(AHEAD, 2 * batch_size))
             summary = run(system.follow(frames, batch_size), sinks, report)
         warnings = [*clip.warnings, *(warning for sink in sinks for warning in sink.warnings)]
-        if given is not None and not given.matched:
-            warnings.append(f"{boxes} has no box for any of the {summary.frames} frames")
+        warnings += given.warnings if given is not None else []
     if summary.frames == 0:
         raise InputError(
             f"{clip.name}: not one frame could be decoded: {'; '.join(warnings) or 'it is empty'}"
