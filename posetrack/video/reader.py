@@ -15,7 +15,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from posetrack.errors import InputError
-from posetrack.video.container import FileVideo, address_name
+from posetrack.video.container import FileVideo
+from posetrack.video.names import address_name
 from posetrack.video.pictures import PictureVideo, is_picture, natural_order, pictures_in
 from posetrack.video.source import Video
 

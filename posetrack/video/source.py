@@ -27,9 +27,11 @@ class Video(ABC):
     frame_count: int | None = None  # an estimate from the header; None where nobody knows
     duration: float | None = None  # seconds
     time_base: Fraction = Fraction(1, 90_000)  # seconds: every frame's time is a multiple of it
-    start: Fraction = Fraction(
-        0
-    )  # seconds that a copy of this video is moved by, so that it starts near zero
+    clock_jumps: bool = False  # the container's clock starts anywhere and may start again (MPEG-TS)
+    start: Fraction = Fraction(0)  # seconds that a copy is moved by, so that it starts near zero
+    end: Fraction | None = (
+        None  # seconds: when the last frame of the last iteration ends, where that is known
+    )
     pixel_aspect: Fraction = Fraction(1)  # width / height of one pixel, upright
     path: Path | None = None  # of the local file that this is; None for pictures, addresses and cameras
     sound: str | None = None  # what FFmpeg opens for the sound; None where there is none

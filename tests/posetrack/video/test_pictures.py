@@ -110,7 +110,9 @@ def test_a_picture_of_another_size_ends_the_video(tmp_path: Path) -> None:
         save(tmp_path / f"{number}.png", picture(number, (96, 64) if number < 2 else (64, 48)))
     video = open_video(tmp_path)
     assert [f.index for f in video] == [0, 1]
-    assert video.warnings == ["2.png is 64x48 and the pictures before it are 96x64: what follows was not read"]
+    assert video.warnings == [
+        "2.png is 64x48 and the pictures before it are 96x64: what follows was not read"
+    ]
     assert not video.complete
 
 
