@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import av
 from av.audio.frame import AudioFrame
@@ -24,9 +24,7 @@ AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 COPIED = {"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"}  # what players take in MP4
 _LEAD = Fraction(1, 4)  # seconds that sound runs ahead of the picture, so that neither waits for the other
-_PROBED = (
-    60  # seconds within which every stream of sound must begin: the first fragment waits for all of them
-)
+_PROBED = 60  # seconds within which all sound must begin: the first fragment waits for every stream
 _PROBED_PACKETS = 20_000
 _OVERLAP = 25  # packets (half a second) that a join may lose
 _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError)
@@ -35,8 +33,8 @@ _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError)
 class Sound:
     """Writes all sound streams at `address` (None for silence) into `output`, in step with the pictures.
 
-    Timestamps are moved as the pictures' are (`video.start`, and clocks that start again), so sound and picture
-    keep together. What goes wrong ends the sound, not the video; `warnings` says so in one line each.
+    Timestamps are moved as the pictures' are (`video.start`, and clocks that start again), so that both keep
+    together. What goes wrong ends the sound, not the video; `warnings` says so in one line each.
     """
 
     def __init__(self, video: Video, output: OutputContainer, address: str | None) -> None:
@@ -123,7 +121,7 @@ class Sound:
         return (packet.dts - began.dts) * packet.time_base > _PROBED
 
     def _route(self, stream: AudioStream, first: bytes) -> None:
-        """Copied where MP4 takes it, else encoded. Both are tried in memory, so that neither spoils the clip."""
+        """Copied where MP4 takes it, else encoded; tried in memory first, so that nothing spoils the clip."""
         kinds: list[type[_Copy] | type[_Encode]] = [_Encode]
         if stream.codec_context.name in COPIED:
             kinds.insert(0, _Copy)
@@ -270,7 +268,7 @@ def _rehearse(kind: type[_Copy] | type[_Encode], stream: AudioStream, first: byt
         carrier = kind(stream, output, first)
         output.start_encoding()
         if isinstance(carrier, _Copy):
-            packet: AudioPacket = Packet(first)
+            packet = cast(AudioPacket, Packet(first))
             packet.pts = packet.dts = 0
             packet.duration, packet.time_base = 1, stream.time_base or Fraction(1, 48_000)
             for copied in carrier.carry(packet):

@@ -1,7 +1,7 @@
 """One clock for all streams of a file whose clocks start again, as in recordings that were joined.
 
-The video leads. Where its decoding times step back, what follows is moved to go on where the video ended; sound
-that steps back at the same place is moved by the same amount, so that picture and sound keep together.
+The video leads. Where its decoding times step back, what follows is moved to go on where the video ended;
+sound that steps back at the same place is moved by the same amount, so that picture and sound keep together.
 Works on packets, before they are decoded: only decoding times tell a join from frames out of order.
 """
 
@@ -17,9 +17,7 @@ from av.packet import Packet
 from posetrack.video.source import Video
 
 _PATIENCE = 200  # packets of sound that wait for the picture to step back, too (4 s of AAC)
-_JUMP = (
-    10  # seconds ahead that are a new clock where clocks are known to start anew (MPEG-TS, as FFmpeg has it)
-)
+_JUMP = 10  # seconds ahead that are a new clock where clocks jump (MPEG-TS), as in FFmpeg
 _HOLE = 3600  # seconds ahead that are a new clock anywhere: nobody shows a picture for an hour
 
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -36,7 +34,7 @@ class PictureClock:
     def __init__(self, step: Fraction, jumps: bool) -> None:
         self.shifts = [Fraction(0)]  # seconds, one more for every time that the clock started again
         self._step = step
-        self._ahead = _JUMP if jumps else max(_HOLE, 100 * step)
+        self.ahead = Fraction(_JUMP) if jumps else max(Fraction(_HOLE), 100 * step)  # seconds that are a jump
         self._last: Fraction | None = None  # decoding time, unmoved
         self._end: Fraction | None = None  # where the pictures so far end, moved
 
@@ -49,14 +47,14 @@ class PictureClock:
             if self._starts_again(decoded) and self._end is not None:
                 self.shifts.append(self._end - at * packet.time_base)
             self._last = decoded
-        end = at * packet.time_base + self.shifts[-1] + self._step
-        self._end = end if self._end is None else max(self._end, end)
+        end: Fraction = at * packet.time_base + self.shifts[-1] + self._step
+        self._end = end if self._end is None or end > self._end else self._end
         move(packet, self.shifts[-1])
 
     def _starts_again(self, decoded: Fraction) -> bool:
         if self._last is None:
             return False
-        return decoded <= self._last - self._step / 2 or decoded > self._last + self._ahead
+        return decoded <= self._last - self._step / 2 or decoded > self._last + self.ahead
 
 
 class SoundClock:
@@ -91,7 +89,7 @@ class SoundClock:
     def _starts_again(self, time: Fraction) -> bool:
         if self._last is None:
             return False
-        return time < self._last - Fraction(1, 20) or time > self._last + self._lead._ahead
+        return time < self._last - Fraction(1, 20) or time > self._last + self._lead.ahead
 
     def _follow(self, at_once: bool) -> bool:
         """Take the picture's newest shift; where it has none for us, in the end go on where we were."""
