@@ -21,6 +21,7 @@ from posetrack.errors import InputError
 from posetrack.types import Frame
 from posetrack.video.damage import missing_bytes
 from posetrack.video.names import address_name, shown, stem_of
+from posetrack.video.pipe import Spool
 from posetrack.video.server import serves_ranges
 from posetrack.video.source import Video
 from posetrack.video.timeline import picture_clock
@@ -43,10 +44,12 @@ class FileVideo(Video):
     Args:
         source: what FFmpeg opens where there is no `path`.
         path: of the local file.
-        name: in place of the file's own: that of a pipe whose content the file holds.
+        spool: what a pipe gave; `path` is its file, and goes with it.
     """
 
-    def __init__(self, source: str, path: Path | None, name: str | None = None) -> None:
+    def __init__(self, source: str, path: Path | None, spool: Spool | None = None) -> None:
+        name = spool.name if spool else None
+        self._spool = spool
         self.path = path
         self.name = shown(name or path.name) if path else address_name(source)
         self.stem = stem_of(name or path.name if path else self.name)
@@ -98,6 +101,10 @@ class FileVideo(Video):
         self.complete = not account.resized and not account.stopped
         if account.last_duration and self.complete:
             self.end = account.last_time + account.last_duration * self.time_base
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
 
     def _read(self, account: _Account) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded, in order.

@@ -20,8 +20,13 @@ def shown(name: str | os.PathLike[str]) -> str:
 
 def stem_of(name: str) -> str:
     """What outputs are named after: the name without its ending, short enough for any ending to follow."""
-    stem = PurePath(name.replace("\0", "")).stem or "video"
-    return os.fsdecode(_whole_characters(os.fsencode(stem)[:_LONGEST]))
+    return fitting(PurePath(name).stem)
+
+
+def fitting(name: str) -> str:
+    """The name, cut where a file system would refuse it with an ending."""
+    data = os.fsencode(name.replace("\0", "") or "video")
+    return os.fsdecode(_whole_characters(data[:_LONGEST]) if len(data) > _LONGEST else data)
 
 
 def address_name(url: str) -> str:

@@ -16,8 +16,8 @@ class Video(ABC):
     """A sequence of upright RGB frames with their times. A context manager; iterate to get the frames.
 
     `warnings`, `complete` and `end` speak of the last iteration: `warnings` has one line for each kind of
-    damage, e.g. "31 of 60 frames lost: the file is cut off at 0.97 s", and `complete` is True once the end was
-    reached.
+    damage, e.g. "31 of 60 frames lost: the file is cut off at 0.97 s", and `complete` is True once the end
+    was reached.
     """
 
     name: str  # of the file, the folder or the address: "clip.mp4"

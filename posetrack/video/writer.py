@@ -4,9 +4,9 @@
     ...     for frame in video:
     ...         out.write(frame.image, frame.time)
 
-The encoder is x264, which PyAV's wheels carry. The file appears with its first fragment and grows by fragments
-(ISO 14496-12), so a killed run leaves all but the last half second; when it is closed, FFmpeg's hybrid mode
-makes it a plain MP4. A file that still has fragments was not finished.
+The encoder is x264, which PyAV's wheels carry. The file appears with its first fragment and grows by
+fragments (ISO 14496-12), so a killed run leaves all but the last half second; when it is closed, FFmpeg's
+hybrid mode makes it a plain MP4. A file that still has fragments was not finished.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class VideoWriter:
     """Encodes in a thread of its own. A context manager: leaving it, even by an error, finishes the file.
 
     Pictures of odd width or height get one more column or row, a copy of the last, since 4:2:0 needs pairs;
-    those that are larger than x264 takes are made smaller, and `warnings` says so. Colours are BT.709, limited
-    range, and tagged so. Sound packets are copied as they are; what MP4 cannot hold is encoded to AAC. All
-    timestamps are the source's, except where its clock starts late or anywhere (MPEG-TS): then picture and
+    those that are larger than x264 takes are made smaller, and `warnings` says so. Colours are BT.709,
+    limited range, and tagged so. Sound packets are copied as they are; what MP4 cannot hold is encoded to AAC.
+    All timestamps are the source's, except where its clock starts late or anywhere (MPEG-TS): then picture and
     sound are moved together to begin near zero.
 
     Args:
