@@ -65,9 +65,9 @@ class VideoWriter:
 
     Pictures of odd width or height get one more column or row, a copy of the last, since 4:2:0 needs pairs;
     those that are larger than x264 takes are made smaller, and `warnings` says so. Colours are BT.709,
-    limited range, and tagged so. Sound packets are copied as they are; what MP4 cannot hold is encoded to AAC.
-    All timestamps are the source's, except where its clock starts late or anywhere (MPEG-TS): then picture and
-    sound are moved together to begin near zero.
+    limited range, and tagged so. Sound packets are copied as they are; what MP4 cannot hold is encoded to
+    AAC. All timestamps are the source's, except where its clock starts late or anywhere (MPEG-TS): then
+    picture and sound are moved together to begin near zero.
 
     Args:
         path: of the MP4 file; its folder is made where it is missing.
