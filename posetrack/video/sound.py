@@ -110,6 +110,8 @@ class Sound:
                 self._warn(f"FFmpeg does not know the codec of its stream {stream.index}")
             elif stream.index in first:
                 self._route(stream, bytes(first[stream.index]))
+            elif not (stream.codec_context.channels and stream.codec_context.sample_rate):
+                self._warn(f"its stream {stream.index} cannot be read")
         self._packets = chain(seen, packets)
 
     def _probed_enough(self, first: dict[int, AnyPacket], packet: AnyPacket, count: int) -> bool:

@@ -1,8 +1,8 @@
 """HDR pictures (BT.2100: PQ or HLG, BT.2020 primaries) as the standard range that screens and networks know.
 
 Light up to three quarters of the reference white (203 cd/m2, BT.2408) stays as it is; what is brighter is
-rolled off to white. A table and a matrix on 8-bit code values: grays are exact, strong colours off by some 8 of 255,
-in 5 ms for a picture of 1080 lines, where exact light takes 200.
+rolled off to white. A table and a matrix on 8-bit code values: grays are exact, colours off by 8 of 255 on
+average, in 5 ms for a picture of 1080 lines, where exact light takes 200.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ def _pq(code: NDArray[np.float64]) -> NDArray[np.float64]:
     """cd/m2 (SMPTE ST 2084)."""
     m1, m2, c1, c2, c3 = 1305 / 8192, 2523 / 32, 107 / 128, 2413 / 128, 2392 / 128
     root = code ** (1 / m2)
-    return cast("NDArray[np.float64]", 1e4 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1))
+    light: NDArray[np.float64] = 1e4 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+    return light
 
 
 def _hlg(code: NDArray[np.float64]) -> NDArray[np.float64]:
     """cd/m2 (ARIB STD-B67), each channel by the gamma that is meant for the three together."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
-    return cast("NDArray[np.float64]", _HLG_PEAK * scene**1.2)
+    light: NDArray[np.float64] = _HLG_PEAK * scene**1.2
+    return light
