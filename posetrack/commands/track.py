@@ -149,7 +149,7 @@ def track_video(
 
     out = options.make_folder(out)
     with open_video(source) as clip:
-        outputs = output_paths(clip, source, out, video)
+        outputs = output_paths(clip, out, video)
         options.refuse_existing(outputs, overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
@@ -196,16 +196,17 @@ def header_of(video: Video, tracker: PoseTracker) -> Header:
         skeleton=tracker.skeleton,
         preset=tracker.preset,
         models=tracker.models,
+        pixel_aspect=float(video.pixel_aspect),
     )
 
 
-def output_paths(video: Video, source: str | Path, out: Path, with_video: bool) -> list[Path]:
+def output_paths(video: Video, out: Path, with_video: bool) -> list[Path]:
     """tracks first, then the clip. The source itself is never among them."""
     paths = [out / f"{video.stem}.jsonl"] + ([out / f"{video.stem}.mp4"] if with_video else [])
     for path in paths:
-        if path.exists() and Path(source).exists() and path.samefile(source):
+        if video.path is not None and path.exists() and path.samefile(video.path):
             raise InputError(
-                f"{source}: the result would replace this very file: choose another --out than '{out}'"
+                f"{video.name}: the result would replace this very file: choose another --out than '{out}'"
             )
     return paths
 
