@@ -142,6 +142,7 @@ def track_video(
         PoseTrackError: the request itself is wrong.
     """
     from posetrack.detectors.from_file import CachedDetections
+    from posetrack.files import locked
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
     from posetrack.sinks import OverlaySink, TracksSink, run
@@ -160,6 +161,7 @@ def track_video(
             models = {**system.models, "detector": Path(boxes).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
+            stack.enter_context(locked(outputs[0]))
             header = header_of(clip, system)
             sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
             if video:
