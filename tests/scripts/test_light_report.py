@@ -12,7 +12,6 @@ from light.agreement import deviation_of_mean, registered
 from light.curve import curve
 from light.markdown import fill, table
 from light.scenes import Clip, Score, count_boxes
-from scene.plays import PLAYS
 
 from posetrack.datasets.people import Person
 from posetrack.errors import PoseTrackError
@@ -186,18 +185,6 @@ def test_any_stride_leaves_photos_in_both_halves():
     for stride in (1, 2, 8, 20):
         shares = np.mean([honesty.half_of(f"im{n:05d}.jpg") for n in range(9001, 9501, stride)])
         assert 0.25 < shares < 0.75
-
-
-@pytest.mark.parametrize("name", PLAYS)
-def test_the_wide_picture_holds_every_view(name):
-    play = PLAYS[name]
-    width, height = play.wide.size
-    corners = np.array([[0, 0], [639, 0], [0, 359], [639, 359]], float)
-    for frame in range(0, play.frames, 10):
-        camera = play.camera(frame)
-        seen = play.wide.project(np.array(camera.position) + camera.rays(corners))[:, :2]
-        assert (seen >= 0).all()
-        assert (seen <= [width - 1, height - 1]).all()
 
 
 def test_curve_keeps_the_last_row(tmp_path):

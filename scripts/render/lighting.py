@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.paint import Array, Surface, srgb
-from scene.rasterise import Camera, Floats, Ints, rasterise
+from scripts.render.paint import Array, Surface, srgb
+from scripts.render.rasterise import Camera, Floats, Ints, rasterise
 
 TO_SUN = np.array([-0.50, 0.74, 0.45]) / np.linalg.norm([-0.50, 0.74, 0.45])
 SUN = np.array([2.45, 2.22, 1.90], np.float32)  # irradiance over pi, linear RGB

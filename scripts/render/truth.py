@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.bodies import JOINT_BONES, Body
-from scene.picture import Seen
-from scene.rasterise import Camera, Floats
+from scripts.render.bodies import JOINT_BONES, Body
+from scripts.render.picture import ZBuffer
+from scripts.render.rasterise import Camera, Floats
 
 KEYPOINTS = (
     "nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -51,7 +51,7 @@ def joints(body: Body, vertices: Floats, places: Floats) -> Floats:
 
 
 def measure(
-    body: Body, vertices: Floats, places: Floats, camera: Camera, seen: Seen, me: int
+    body: Body, vertices: Floats, places: Floats, camera: Camera, seen: ZBuffer, me: int
 ) -> Truth | None:
     """Project a person; None when less than four joints or less than a tenth of the body can be seen.
 
@@ -80,7 +80,7 @@ def measure(
     return Truth(flat, visible, inside, box, head, share)
 
 
-def _in_front(pixels: Floats, seen: Seen) -> tuple[NDArray[np.int64], Floats]:
+def _in_front(pixels: Floats, seen: ZBuffer) -> tuple[NDArray[np.int64], Floats]:
     """Who is in front at pixel positions (N, 2): person (N,), -1 for nobody, and how far (N,), metres."""
     cells = np.rint(seen.window.samples_of(pixels)).astype(int)
     covered = np.all((cells >= 0) & (cells < seen.window.size), axis=1)
@@ -90,7 +90,7 @@ def _in_front(pixels: Floats, seen: Seen) -> tuple[NDArray[np.int64], Floats]:
     return person, np.where(triangle >= 0, seen.fragments.depth[row, column], np.inf)
 
 
-def _share_seen(outline: Floats, seen: Seen, me: int, edge: Floats) -> float:
+def _share_seen(outline: Floats, seen: ZBuffer, me: int, edge: Floats) -> float:
     """Share of all vertices (V, 3) that are in the picture with no other person before them."""
     there = np.all((outline[:, :2] >= -0.5) & (outline[:, :2] <= edge), axis=1)
     person, depth = _in_front(outline[:, :2], seen)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scene.assets import Floats, Ints, Mesh, Rig, read_binding, read_obj, read_rig, read_target
-from scene.motion import Clip, Walk, between, turn
+from scripts.render.assets import Floats, Ints, Mesh, Rig, read_binding, read_obj, read_rig, read_target
+from scripts.render.motion import Clip, Walk, between, turn
 
 METRE = 0.1  # MakeHuman works in decimetres
 PARTS = ("skin", "upper", "lower", "shoe", "sock", "hair", "eye")
@@ -25,7 +25,7 @@ JOINT_BONES = {  # PoseTrack joints that are the start of a bone
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What makes a person recognisable."""
 
     shape: dict[str, float]  # targets and how much of each
@@ -62,7 +62,7 @@ class Library:
 class Body:
     """A dressed person at rest: metres, feet anywhere, facing +z."""
 
-    look: Look
+    appearance: Appearance
     vertices: Floats  # (V, 3)
     triangles: Ints  # (T, 3)
     parts: Ints  # (V,) index into PARTS
@@ -84,17 +84,17 @@ class Body:
         return np.flatnonzero(head & (self.parts == PARTS.index("skin")))
 
 
-def build_body(library: Library, look: Look) -> Body:
+def build_body(library: Library, appearance: Appearance) -> Body:
     """Shape the base mesh, dress it, and drop the skin that is covered."""
     base, rig = library.base, library.rig
     shape = base.vertices.copy()
-    for target, amount in look.shape.items():
+    for target, amount in appearance.shape.items():
         shape += amount * read_target(library.folder / f"targets/{target}.target", len(shape))
     pieces = [(shape, base.triangles[base.groups["body"]], np.zeros(len(shape), int), rig.weights)]
     hidden = np.zeros(len(shape), bool)
     for folder, name, kind in (
-        ("clothes", look.suit, "suit"), ("clothes", look.shoes, "shoes"), ("hair", look.hair, "hair"),
-        ("eyes", "low-poly", "eye"),
+        ("clothes", appearance.suit, "suit"), ("clothes", appearance.shoes, "shoes"),
+        ("hair", appearance.hair, "hair"), ("eyes", "low-poly", "eye"),
     ):  # fmt: skip
         path = library.folder / folder / ("" if folder == "eyes" else name) / name
         mesh, binding = read_obj(path.with_suffix(".obj")), read_binding(path.with_suffix(".mhclo"))
@@ -111,7 +111,7 @@ def build_body(library: Library, look: Look) -> Body:
     everything = np.concatenate([p[0] for p in pieces])
     face = {n: library.joint(shape, j) for n, j in zip(_FACE, ("l-eye", "r-eye", "mouth"), strict=True)}
     return Body(
-        look,
+        appearance,
         everything * METRE,
         np.concatenate([p[1] + start for p, start in zip(pieces, starts[:-1], strict=True)]),
         np.concatenate([p[2] for p in pieces]),

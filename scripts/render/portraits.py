@@ -14,73 +14,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene import truth
-from scene.bodies import UNALIGNED, Body, Library, Look, bone_places, bone_turns, build_body, skin
-from scene.cast import shape_of
-from scene.motion import Clip, read_bvh, turn
-from scene.picture import Crowd, photograph_before
-from scene.rasterise import Camera, Floats
+from scripts.render import truth
+from scripts.render.appearances import random_appearance
+from scripts.render.bodies import UNALIGNED, Body, Library, bone_places, bone_turns, build_body, skin
+from scripts.render.motion import Clip, read_bvh, turn
+from scripts.render.picture import Crowd, photograph_before
+from scripts.render.rasterise import Camera, Floats
 
 SIZE = 288  # pixels, both ways
 SAMPLES = 2  # per pixel, each way
 
-KINDS = (
-    "caucasian-male-young", "caucasian-female-young", "asian-male-young", "asian-female-young",
-    "african-male-young", "african-female-young", "caucasian-male-old", "caucasian-female-old",
-    "caucasian-male-child", "caucasian-female-child",
-)  # fmt: skip
-SUITS = {
-    "male": ("male_casualsuit02", "male_casualsuit04", "male_worksuit01"),
-    "female": ("female_casualsuit01", "female_elegantsuit01", "female_sportsuit01"),
-}
-HAIR = {
-    "male": ("short02", "short04", "afro01"),
-    "female": ("bob02", "ponytail01", "afro01", "short04"),
-}
-SKIN = {"caucasian": (0.80, 0.62, 0.52), "asian": (0.78, 0.61, 0.48), "african": (0.46, 0.33, 0.26)}
 LIMBS = {  # joints that change places between frames together
     "left arm": ("LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand"),
     "right arm": ("RightShoulder", "RightArm", "RightForeArm", "RightHand"),
     "trunk": ("LowerBack", "Spine", "Spine1", "Neck", "Neck1", "Head"),
 }
-
-
-def random_look(rng: np.random.Generator) -> Look:
-    """Anybody, in any clothes."""
-    kind = str(rng.choice(KINDS))
-    race, sex, age = kind.split("-")
-    builds = ("light", "heavy", "strong", "maxheight", "minheight") if age == "young" else ()
-    amounts = {str(b): float(rng.uniform(0.2, 0.9)) for b in rng.permutation(builds)[: rng.integers(0, 3)]}
-    tone = np.array(SKIN[race]) * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.03, 3))
-    grey = rng.uniform(0.3, 0.8) if age == "old" else rng.uniform(0.04, 0.3)
-    colours = {
-        "skin": tone.clip(0.1, 0.95),
-        "hair": (grey * np.array([1, rng.uniform(0.7, 1), rng.uniform(0.45, 1)])).clip(0.03, 0.9),
-        "eye": rng.uniform(0.1, 0.4, 3),
-        **{part: _cloth(rng) for part in ("upper", "lower", "shoe", "sock", "upper_second", "lower_second")},
-    }
-    patterns = {
-        "upper": str(rng.choice(["plain", "plain", "stripes", "check"])),
-        "lower": str(rng.choice(["plain", "plain", "denim", "check"])),
-    }
-    return Look(
-        shape_of(kind, **amounts),
-        str(rng.choice(SUITS[sex])),
-        str(rng.choice(["shoes01", "shoes02"])),
-        str(rng.choice(HAIR[sex])),
-        {part: (float(r), float(g), float(b)) for part, (r, g, b) in colours.items()},
-        patterns,
-        seed=int(rng.integers(1000)),
-    )
-
-
-def _cloth(rng: np.random.Generator) -> Floats:
-    """sRGB; greys as often as colours."""
-    value = rng.uniform(0.05, 0.95)
-    if rng.random() < 0.5:
-        return np.asarray((value + rng.normal(0, 0.02, 3)).clip(0.02, 0.98))
-    colour = np.abs((rng.random() * 6 + np.array([0, 4, 2])) % 6 - 3) - 1  # the hue circle
-    return np.asarray((value * (1 + rng.uniform(0.2, 0.9) * (colour.clip(0, 1) - 1))).clip(0.02, 0.98))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +59,7 @@ class Studio:
     def body(self, number: int) -> Body:
         if number not in self._bodies:
             rng = np.random.default_rng((self.seed, 1, number))
-            self._bodies[number] = build_body(self.library, random_look(rng))
+            self._bodies[number] = build_body(self.library, random_appearance(rng))
         return self._bodies[number]
 
     def picture(self, number: int) -> tuple[NDArray[np.uint8], list[truth.Truth]]:

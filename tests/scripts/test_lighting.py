@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from scene.light import TO_SUN, ShadowMap, crevices, develop, ground_contact
-from scene.paint import Noise, linear, srgb
-from scene.rasterise import Camera
+
+from scripts.render.lighting import TO_SUN, ShadowMap, crevices, develop, ground_contact
+from scripts.render.paint import Noise, linear, srgb
+from scripts.render.rasterise import Camera
 
 BOARD = np.array([[-0.5, 1.0, -5.5], [0.5, 1.0, -5.5], [0.5, 1.0, -4.5], [-0.5, 1.0, -4.5]])  # hovers at 1 m
 TWO = np.array([[0, 1, 2], [0, 2, 3]])

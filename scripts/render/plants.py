@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.light import BOUNCE, SKY, SUN, TO_SUN
-from scene.paint import Array, linear
-from scene.rasterise import Camera
+from scripts.render.lighting import BOUNCE, SKY, SUN, TO_SUN
+from scripts.render.paint import Array, linear
+from scripts.render.rasterise import Camera
 
 
 class Canvas(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.paint import NOISE, OTHER, THIRD, Array, linear
+from scripts.render.paint import NOISE, OTHER, THIRD, Array, linear
 
 GAP = (3.2, 7.4)  # between two houses, x from and to: sky and far trees
 SHOP = 3.1  # height of the ground floor

@@ -78,7 +78,7 @@ def read_bvh(path: Path) -> Clip:
     )
 
 
-def turn(axis: int, angles: Floats) -> Floats:
+def turn(axis: int, angles: Floats | float) -> Floats:
     """Rotations (..., 3, 3) by angles (...) about x, y or z, right-handed."""
     angles = np.asarray(angles, float)
     matrix = np.zeros((*angles.shape, 3, 3))

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.backdrop import Layers
-from scene.bodies import PARTS, Body
-from scene.light import ShadowMap, crevices, develop, ground_contact, light_of, shade
-from scene.paint import Array, paint
-from scene.rasterise import Camera, Floats, Fragments, rasterise, vertex_normals
+from scripts.render.backdrop import Layers
+from scripts.render.bodies import PARTS, Body
+from scripts.render.lighting import ShadowMap, crevices, develop, ground_contact, light_of, shade
+from scripts.render.paint import Array, paint
+from scripts.render.rasterise import Camera, Floats, Fragments, rasterise, vertex_normals
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ZBuffer:
     """What is in front at every sample of a window, with everybody."""
 
     fragments: Fragments
@@ -88,7 +88,7 @@ class Seen:
 
 def photograph(
     crowd: Crowd, square: Layers, wide: Camera, camera: Camera, samples: int, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], Seen]:
+) -> tuple[NDArray[np.uint8], ZBuffer]:
     """The picture (H, W, 3) RGB, and who is where in it.
 
     Args:
@@ -113,7 +113,7 @@ def photograph_before(
     rng: np.random.Generator,
     sunshine: float = 1.0,
     tint: tuple[float, float, float] = (1, 1, 1),
-) -> tuple[NDArray[np.uint8], Seen]:
+) -> tuple[NDArray[np.uint8], ZBuffer]:
     """The people before a photo (H, W, 3) RGB of the camera's size, on which they cast no shadows.
 
     Args:
@@ -128,7 +128,7 @@ def photograph_before(
 
 def _look_at(
     crowd: Crowd, camera: Camera, samples: int, sunshine: float = 1.0
-) -> tuple[Seen, Array, ShadowMap]:
+) -> tuple[ZBuffer, Array, ShadowMap]:
     """What is in front, the radiance (h, w, 3) of all its samples, 0 beside the people, and the sun."""
     vertices, triangles = np.concatenate(crowd.vertices), crowd.triangles
     points = camera.project(vertices)
@@ -140,10 +140,10 @@ def _look_at(
     people = np.zeros((*drawn.shape, 3), np.float32)
     if drawn.any():
         people[drawn] = _people(crowd, vertices, triangles, fragments, camera, sun, sunshine)
-    return Seen(fragments, window, crowd.owners), people, sun
+    return ZBuffer(fragments, window, crowd.owners), people, sun
 
 
-def _cover(light: Array, people: Array, seen: Seen) -> None:
+def _cover(light: Array, people: Array, seen: ZBuffer) -> None:
     """Put the people's samples before what the picture (H, W, 3) shows, in place."""
     window = seen.window
     part = light[window.top : window.top + window.height, window.left : window.left + window.width]

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene import houses
-from scene.light import BOUNCE, SKY, SUN, TO_SUN
-from scene.paint import NOISE, OTHER, THIRD, Array, linear
-from scene.plants import draw_planter, draw_tree
-from scene.rasterise import Camera
+from scripts.render import houses
+from scripts.render.lighting import BOUNCE, SKY, SUN, TO_SUN
+from scripts.render.paint import NOISE, OTHER, THIRD, Array, linear
+from scripts.render.plants import draw_planter, draw_tree
+from scripts.render.rasterise import Camera
 
 KERB, FAR_KERB, FRONTS = -15.0, -21.5, -25.0  # z in metres: end of the square, of the road, the houses
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.bodies import PARTS, Body
+from scripts.render.bodies import PARTS, Body
 
 Array = NDArray[np.float32]
 
@@ -109,7 +109,7 @@ def paint(body: Body, rest: NDArray[np.floating], part: NDArray[np.integer]) -> 
             gloss[chosen] = 0.01
         else:
             shade = 1 + 0.06 * NOISE(points[:, 0] * 9, points[:, 2] * 9)
-            albedo[chosen] = linear(body.look.colours[name]) * shade[:, None]
+            albedo[chosen] = linear(body.appearance.colours[name]) * shade[:, None]
             gloss[chosen] = 0.15 if name == "shoe" else 0.0
     return Surface(albedo.clip(0.003, 0.95), bump, gloss, soft)
 
@@ -121,7 +121,7 @@ def _near(points: Array, centre: NDArray[np.floating], radii: tuple[float, float
 
 
 def _skin(body: Body, points: Array) -> Array:
-    tone = linear(body.look.colours["skin"])
+    tone = linear(body.appearance.colours["skin"])
     x, y, z = points.T
     blotch = 0.05 * NOISE(x * 3 + 0.4 * z, y * 3) + 0.03 * OTHER(x * 20, y * 20 + z * 9)
     colour = tone * (1 + blotch)[:, None] * [1, 1 - 0.02, 1 - 0.03]
@@ -136,7 +136,7 @@ def _skin(body: Body, points: Array) -> Array:
     )
     colour = colour * (1 - 0.22 * np.outer(flush, [0, 0.6, 0.5]))
     colour = colour * (1 - 0.55 * np.outer(lips, [0.35, 0.85, 0.75]))
-    hair = linear(body.look.colours["hair"])
+    hair = linear(body.appearance.colours["hair"])
     for eye in (left, right):
         outward = (x - eye[0]) * np.sign(eye[0])  # brows rise outwards, then fall
         brow = eye[1] + (0.0195 - 6 * (outward - 0.006) ** 2) * unit
@@ -152,7 +152,7 @@ def _hair(body: Body, points: Array) -> tuple[Array, Array]:
     x, y, z = (points - body.face["left_eye"].astype(np.float32)).T
     around = np.arctan2(x + body.face["left_eye"][0].astype(np.float32), -z - 0.08) / (2 * np.pi)
     strands = NOISE(around * 6, y * 0.6) + 0.7 * OTHER(around * 17, y * 0.9 + 0.2 * z)
-    colour = linear(body.look.colours["hair"]) * np.exp(0.28 * strands)[:, None]
+    colour = linear(body.appearance.colours["hair"]) * np.exp(0.28 * strands)[:, None]
     bump = 0.16 * np.stack([strands, 0 * strands, OTHER(around * 13, y)], axis=1)
     return colour.astype(np.float32), bump.astype(np.float32)
 
@@ -161,25 +161,25 @@ def _eye(body: Body, points: Array) -> Array:
     colour = np.tile(np.array([0.62, 0.60, 0.57], np.float32), (len(points), 1))
     for eye in (body.face["left_eye"], body.face["right_eye"]):
         apart = np.hypot(points[:, 0] - np.float32(eye[0]), points[:, 1] - np.float32(eye[1]))
-        colour[apart < 0.0062] = linear(body.look.colours["eye"])
+        colour[apart < 0.0062] = linear(body.appearance.colours["eye"])
         colour[apart < 0.0028] = 0.004
     return colour
 
 
 def _cloth(body: Body, name: str, points: Array) -> tuple[Array, Array]:
     x, y, z = points.T
-    seed = body.look.seed * 0.37
+    seed = body.appearance.seed * 0.37
     side = x + 0.7 * z
     folds = FOLDS[0](side * 0.9 + seed, y * 2.1) + 0.5 * FOLDS[1](side * 2.3, y * 4.1 + seed)
     other = FOLDS[1](side * 1.1, y * 2.3 + seed) + 0.5 * FOLDS[2](side * 2.7 + seed, y * 4.5)
     weave = THIRD(x * 2.9 + z * 1.7, y * 3.1)
-    colour = np.tile(linear(body.look.colours[name]), (len(points), 1))
-    match body.look.patterns.get(name, "plain"):
+    colour = np.tile(linear(body.appearance.colours[name]), (len(points), 1))
+    match body.appearance.patterns.get(name, "plain"):
         case "stripes":
-            second = linear(body.look.colours[f"{name}_second"])
+            second = linear(body.appearance.colours[f"{name}_second"])
             colour[(y / 0.042) % 1 < 0.38] = second
         case "check":
-            second = linear(body.look.colours[f"{name}_second"])
+            second = linear(body.appearance.colours[f"{name}_second"])
             bands = ((x / 0.07) % 1 < 0.4).astype(np.float32) + ((y / 0.07) % 1 < 0.4)
             colour += (second - colour) * (bands / 2)[:, None]
             thin = ((x / 0.07 + 0.35) % 1 < 0.06) | ((y / 0.07 + 0.35) % 1 < 0.06)
