@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import nn
 
-from paper.markdown import table
-from paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTED, EXCHANGES
+from scripts.markdown import table
+from scripts.paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTED, EXCHANGES
 from posetrack import models
 from posetrack.models.costs import Costs, measure
 from posetrack.models.hrnet import HRNet, HRNetConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from paper.markdown import table
-from paper.printed import BY_SIZE, CLASSIFIERS, COCO_VAL, FIGURE_6, Score
+from scripts.markdown import table
+from scripts.paper.printed import BY_SIZE, CLASSIFIERS, COCO_VAL, FIGURE_6, Score
 from posetrack.training.recipes import RECIPES, Recipe
 
 

@@ -9,8 +9,8 @@ import subprocess
 import evaluate
 import pytest
 import train
-from paper.costs import difference
-from paper_tables import PATH, document
+from scripts.paper.costs import difference
+from scripts.paper.__main__ import PATH, document
 
 from posetrack.training.recipes import RECIPES
 from posetrack.zoo.catalog import CATALOG

@@ -1,35 +1,28 @@
-"""The simulated worlds of scripts/study_association.py: a system without errors is perfect; errors cost."""
+"""The simulated worlds of scripts/association: a system without errors is perfect; errors cost."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from posetrack.skeletons import POSETRACK18
-from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+from scripts.association.__main__ import curve, settings_table
+from scripts.association.noise import PAPER, Noise, episodes
+from scripts.association.study import LITERAL, PRESETS, Result, one_at_a_time, run, steps
+from scripts.association.videos import Video, read_video
+from scripts.association.worlds import World
+from trackers.flow_tracker import FlowTrackerSettings
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 FRAMES = 12
 
 
 @pytest.fixture(scope="module")
-def study() -> Iterator[Any]:
-    """The modules behind the script, which are not part of the packages."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        from association import noise, scoring, videos, worlds
-
-        yield {"noise": noise, "scoring": scoring, "videos": videos, "worlds": worlds}
-
-
-@pytest.fixture(scope="module")
-def video(study: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Video:
     """Two people, 40 px apart, who walk 6 px a frame; the second one's wrist is hidden."""
     shape = np.random.default_rng(0).uniform((-15, -60), (15, 60), (17, 2))
     shape[[POSETRACK18.index("head_bottom"), POSETRACK18.index("head_top")]] = [[0, -50], [0, -70]]
@@ -55,40 +48,37 @@ def video(study: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     categories = [{"name": "person", "keypoints": list(POSETRACK18.keypoints)}]
     path = tmp_path_factory.mktemp("tracks") / "000001_test.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
-    return study["videos"].read_video(path)
+    return read_video(path)
 
 
-def silent(study: Any, **changes: float) -> Any:
+def silent(**changes: float) -> Noise:
     """A system without errors, and then some."""
-    perfect = {f.name: 0.0 for f in fields(study["noise"].PAPER)} | {
+    perfect = {f.name: 0.0 for f in fields(PAPER)} | {
         "missed_frames": 4, "box_score": 0.9, "joint_score": 0.9, "detector_nms": 0.9, "output_score": 0.4,
     }  # fmt: skip
-    return replace(study["noise"].PAPER, **perfect | changes)
+    return replace(PAPER, **perfect | changes)
 
 
-def test_annotations_as_arrays(video: Any) -> None:
+def test_annotations_as_arrays(video: Video) -> None:
     assert video.points.shape == (FRAMES, 2, 17, 2)
     assert video.known.sum() == FRAMES * 2 * 14
     assert np.argwhere(video.occluded)[:, 1:].tolist() == [[1, 10]] * FRAMES
     np.testing.assert_allclose(video.head, 0.6 * np.hypot(24, 26), rtol=1e-6)
 
 
-def test_without_errors_everything_is_found(study: Any, video: Any) -> None:
-    world = study["worlds"].World(video, silent(study), seed=0)
+def test_without_errors_everything_is_found(video: Video) -> None:
+    world = World(video, silent(), seed=0)
     settings = FlowTrackerSettings(nms_iou=0.9)  # the two overlap
-    result = study["scoring"].run(lambda: FlowTracker(settings), [world])
+    result = run(settings, [world])
     assert (result.map, result.mota, result.idf1, result.hota) == pytest.approx((100, 100, 100, 100))
     assert (result.switches, result.tracks) == (0, 2)
 
 
-def test_what_the_detector_misses_is_missed_but_for_boxes_from_flow(study: Any, video: Any) -> None:
-    half = silent(study, missed=0.4, missed_frames=2)
-    worlds = [study["worlds"].World(video, half, seed) for seed in range(6)]
+def test_what_the_detector_misses_is_missed_but_for_boxes_from_flow(video: Video) -> None:
+    half = silent(missed=0.4, missed_frames=2)
+    worlds = [World(video, half, seed) for seed in range(6)]
     alone, helped = (
-        study["scoring"].run(
-            lambda p=propagate: FlowTracker(FlowTrackerSettings(nms_iou=0.9, propagate=p)), worlds
-        )
-        for propagate in (False, True)
+        run(FlowTrackerSettings(nms_iou=0.9, propagate=propagate), worlds) for propagate in (False, True)
     )
     found = np.mean([len(seen) for world in worlds for seen in world.seen]) / 2
     assert found == pytest.approx(0.6, abs=0.15)
@@ -96,16 +86,13 @@ def test_what_the_detector_misses_is_missed_but_for_boxes_from_flow(study: Any, 
     assert helped.map > alone.map + 15  # all but people missed from the first frame on
 
 
-def test_perfect_identities_are_perfect(study: Any, video: Any) -> None:
-    worlds = [study["worlds"].World(video, silent(study, jitter=0.01), 0)]
-    forgetful = FlowTrackerSettings(nms_iou=0.9, threshold=1.0)  # nobody is just as before: all ids are new
-    lost = study["scoring"].run(lambda: FlowTracker(forgetful), worlds)
-    assert lost.tracks == 2 * FRAMES
-    assert study["scoring"].run(lambda: FlowTracker(forgetful), worlds, perfect_ids=True).idf1 == 100
+def test_who_is_just_like_nobody_has_a_new_identity_in_every_frame(video: Video) -> None:
+    worlds = [World(video, silent(jitter=0.01), 0)]
+    assert run(FlowTrackerSettings(nms_iou=0.9, threshold=1.0), worlds).tracks == 2 * FRAMES
 
 
-def test_flow_moves_what_lies_on_a_limb_and_loses_the_rest(study: Any, video: Any) -> None:
-    world = study["worlds"].World(video, silent(study), 0)
+def test_flow_moves_what_lies_on_a_limb_and_loses_the_rest(video: Video) -> None:
+    world = World(video, silent(), 0)
     knee = video.points[3, 0, POSETRACK18.index("left_knee")]
     far = np.array([700, 500], np.float32)
     points, visible = world.motion(4).move(np.stack([knee, far]))
@@ -114,9 +101,33 @@ def test_flow_moves_what_lies_on_a_limb_and_loses_the_rest(study: Any, video: An
     assert world.motion(0).cut
 
 
-def test_errors_last_as_long_as_they_should(study: Any) -> None:
+def test_errors_last_as_long_as_they_should() -> None:
     share, length = 0.2, 5.0
-    state = study["noise"].episodes(np.random.default_rng(1), np.full((4000, 10), share), length)
+    state = episodes(np.random.default_rng(1), np.full((4000, 10), share), length)
     assert state.mean() == pytest.approx(share, abs=0.02)
     begins = (state[1:] & ~state[:-1]).sum()
     assert state.sum() / begins == pytest.approx(length, rel=0.1)
+
+
+def test_steps_go_from_the_papers_words_to_the_preset() -> None:
+    for settings in PRESETS.values():
+        rows = list(steps(settings).values())
+        assert rows[1] == replace(settings, **LITERAL)
+        assert rows[-1] == settings
+        assert all(a != b for a, b in pairwise(rows))
+
+
+def test_the_document_names_the_settings_of_the_presets() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "association.md").read_text()
+    assert settings_table() in text, "run python -m scripts.association presets"
+
+
+def test_curves_are_differences_to_the_chosen_value() -> None:
+    def result(mota: float) -> Result:
+        return Result(map=0, mota=mota, idf1=0, hota=0, switches=0, tracks=0)
+
+    rows = {"chosen": [result(60), result(62)], "threshold 0.1": [result(58), result(62)], "nms_iou 0.5": []}
+    x, mean, spread = curve(rows, "threshold", 0.15, "mota")
+    assert (x, mean) == ([0.1, 0.15], [-1, 0])
+    assert spread == pytest.approx([2**0.5, 0])  # -2 and 0
+    assert {"threshold 0.1", "chosen"} <= one_at_a_time(PRESETS["paper"]).keys()

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from paper import code, costs, printed, training
+from scripts.paper import code, costs, printed, training
 
 PATH = Path(__file__).parents[1] / "docs" / "paper.md"
 
