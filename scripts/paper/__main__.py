@@ -1,7 +1,7 @@
 """Write docs/paper.md: every row of the HRNet paper, next to what this code gives or to the commands for it.
 
-    python scripts/paper_tables.py              # writes docs/paper.md
-    python scripts/paper_tables.py --check      # exit code 1 if that file says anything else than the code
+    python -m scripts.paper              # writes docs/paper.md
+    python -m scripts.paper --check      # exit code 1 if that file says anything else than the code
 
 Costs are counted, rules looked up and recipes read each time, so the document cannot drift from the code: a
 test compares it.
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from scripts.paper import code, costs, printed, training
 
-PATH = Path(__file__).parents[1] / "docs" / "paper.md"
+PATH = Path(__file__).parents[2] / "docs" / "paper.md"
 
 
 def document() -> str:
     return f"""# The paper, row by row
 
 *Deep High-Resolution Representation Learning for Human Pose Estimation* (Sun et al., CVPR 2019), with what it
-compares itself to from *Simple Baselines* (Xiao et al., ECCV 2018). Written by `scripts/paper_tables.py`; a
+compares itself to from *Simple Baselines* (Xiao et al., ECCV 2018). Written by `python -m scripts.paper`; a
 test compares. Rows that code alone decides are computed. Rows that need COCO, AI Challenger, MPII, PoseTrack
 or ImageNet, none of which was at hand, have the recipe and the commands. Rows of other methods are left out.
 "same" means: ours, rounded to the printed digits, is the printed figure.
@@ -154,7 +154,7 @@ docs/ablations.md.
 
 ### ImageNet
 
-{_scores(training.imagenet())}
+{training.imagenet()}
 """
 
 
@@ -170,7 +170,7 @@ def main() -> None:
     if not parser.parse_args().check:
         PATH.write_text(document())
     elif PATH.read_text() != document():
-        sys.exit(f"{PATH} is not what the code says: run python scripts/paper_tables.py")
+        sys.exit(f"{PATH} is not what the code says: run python -m scripts.paper")
 
 
 if __name__ == "__main__":
