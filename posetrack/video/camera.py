@@ -42,7 +42,7 @@ class CameraSource(Video):
     """
 
     def __init__(self, source: int | str | Path) -> None:
-        self.losses = []
+        self.warnings = []
         self.dropped = 0
         self._stop = threading.Event()
         self._mailbox: Channel[tuple[Image, float]] = Channel(1)
@@ -109,7 +109,7 @@ class CameraSource(Video):
                     yield image, None
                     image = _grab(capture)
                 if image is None:
-                    self.losses.append(f"{self.name} stopped giving pictures")
+                    self.warnings.append(f"{self.name} stopped giving pictures")
             finally:
                 capture.release()
 
@@ -127,7 +127,7 @@ class CameraSource(Video):
             for frame in video:
                 first = frame.time if first is None else first
                 yield frame.image, None if live else frame.time - first
-            self.losses += video.losses
+            self.warnings += video.warnings
 
         self._open = pictures
 

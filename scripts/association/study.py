@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,12 @@ ORDER = np.array([POSETRACK18.index(name) for name in POSETRACK17.keypoints])
 # Simulated people wear no colours.
 PRESETS: Mapping[str, FlowTrackerSettings] = {
     "paper": PAPER.tracker,
-    "light": replace(LIGHT.tracker, return_likeness=None),
+    "light": replace(LIGHT.tracker, reid_threshold=None),
 }
 # The paper's words and nothing else: where it is silent, no threshold.
 LITERAL: dict[str, Any] = {
-    "propagate_score": 0.0, "duplicate_oks": 1.0, "joint_score": 0.0, "birth_score": 0.0, "nms_iou": 0.5,
+    "propagate_score": 0.0, "duplicate_oks": 1.0, "match_joint_score": 0.0, "birth_score": 0.0,
+    "nms_iou": 0.5,
 }  # fmt: skip
 VALUES: dict[str, tuple[float, ...]] = {
     "propagate_score": (0.0, 0.3, 0.4, 0.5, 0.6),
@@ -40,7 +42,7 @@ VALUES: dict[str, tuple[float, ...]] = {
     "birth_score": (0.0, 0.2, 0.3, 0.4, 0.5),
     "nms_iou": (0.3, 0.4, 0.5, 0.6, 0.7),
     "threshold": (0.05, 0.1, 0.2, 0.3, 0.5),
-    "joint_score": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "match_joint_score": (0.0, 0.1, 0.2, 0.3, 0.4),
 }
 
 Variants = dict[str, FlowTrackerSettings]
@@ -142,11 +144,8 @@ def follow(tracker: FlowTracker, world: World) -> list[Tracks]:
     tracker.reset()
     answer = []
     for t in range(len(world.video)):
-        expected = tracker.propagate(world.motion(t))
-        kept, missed = tracker.unify(world.seen[t], expected)
-        poses = world.found[t][kept] + world.look(t, missed)
-        propagated = np.arange(len(poses)) >= len(kept)
-        answer.append(tracker.update(Frame(image, t, t / FPS), poses, propagated))
+        frame, look = Frame(image, t, t / FPS), partial(world.look, t)
+        answer.append(tracker.update(frame, world.motion(t), world.seen[t], world.found[t], look))
     return answer
 
 
