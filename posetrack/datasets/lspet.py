@@ -34,7 +34,7 @@ BYSTANDER_WEIGHT = 2.0
 # Four in five of the upright face the camera. A network that learns this as a rule takes the left of people
 # seen from behind for their right: they are drawn more often, until both views are about as frequent.
 BEHIND_WEIGHT = 3.0
-RENDERED_SHARE = 0.25  # of what is drawn, where there are rendered people (scripts/render_people.py)
+RENDERED_SHARE = 0.25  # of what is drawn, where there are rendered people (scripts/render)
 PLACES_HELD_OUT = 50  # of the backgrounds, the first ones: detector training never sees them
 
 
@@ -50,7 +50,7 @@ def read_lspet(folder: Path, rendered: Path | None = None) -> Lspet:
     """Labels and decoded pictures (1.8 GB), without training pictures that nearly repeat held-out ones.
 
     Args:
-        rendered: folder of scripts/render_people.py, whose people join those of the photos.
+        rendered: folder of scripts/render, whose people join those of the photos.
     """
     athletes, bystanders = read_held_out(folder)
     repeated = near_duplicates_of(folder / "near_duplicates.json", athletes.images)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from paper.markdown import table
+from scripts.markdown import table
 
 
 @dataclass(frozen=True)
