@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from posetrack import __version__
 from posetrack.commands.flags import Command, parse
+from posetrack.commands.live import live
 from posetrack.errors import PoseTrackError
 
 DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
@@ -245,6 +246,7 @@ def fetch(
 
 COMMANDS: dict[str, Command] = {
     "track": track,
+    "live": live,
     "render": render,
     "export": export,
     "eval": evaluate,
