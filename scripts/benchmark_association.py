@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import iou
 from posetrack.presets import LIGHT, PAPER
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Detections, Frame, Poses
 from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
-from trackers.similarity import iou
 
 SIZE = (1280, 720)
 HEIGHT = 160  # of a person, pixels
@@ -73,12 +73,12 @@ def measure(settings: FlowTrackerSettings, people: int, frames: int) -> dict[str
         start = time.thread_time()
         expected = tracker.propagate(Drift(cut=index == 0))
         carried = time.thread_time()
-        kept, missed = tracker.unify(seen, expected)
+        kept, missed = tracker.merge_boxes(seen, expected)
         unified = time.thread_time()
         poses = found[kept] + _second_look(missed, everyone)
         propagated = np.arange(len(poses)) >= len(kept)
         ready = time.thread_time()
-        tracker.update(Frame(image, index, index / 25), poses, propagated)
+        tracker.assign(Frame(image, index, index / 25), poses, propagated)
         spent.append((carried - start, unified - carried, time.thread_time() - ready))
     steps = np.array(spent[WARM_UP:]) * 1e6
     median = dict(zip(STEPS, np.median(steps, axis=0).round(1).tolist(), strict=True))

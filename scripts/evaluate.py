@@ -114,7 +114,7 @@ def imagenet(given: argparse.Namespace) -> tuple[dict[str, Any], str, Any, Mappi
     import torch
 
     from posetrack.benchmarks.imagenet import classify, load_classifier
-    from posetrack.presets import find_device
+    from posetrack.runtime.device import find_device
     from posetrack.training.data import read_image_folder
 
     if given.save or given.boxes:

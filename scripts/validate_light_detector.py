@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from posetrack.benchmarks.detector import OVERLAP, Validation, validate
+from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import PLACES_HELD_OUT
-from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.presets import LIGHT
 from posetrack.training.teacher_boxes import YoloxTeacher

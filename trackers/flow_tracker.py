@@ -14,13 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import box_areas, iou, nms, suppress
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.appearance import Looks, looks_of
-from trackers.base import Motion
+from trackers.base import Estimate, Motion
 from trackers.gallery import Gallery
 from trackers.matching import MATCHERS
 from trackers.memory import Bools, Ints, Memory
-from trackers.similarity import box_areas, iou, nms, oks, suppress
+from trackers.similarity import oks
 
 Similarity = Literal["iou", "oks", "flow_oks"]
 
@@ -44,24 +45,24 @@ class FlowTrackerSettings:
     similarity: Similarity = "flow_oks"
     memory_frames: int = 8  # * L_Q: how many frames back a person can be found again
     memory_seconds: float = float("inf")  # * the same as a time: holds at every frame rate
-    every_pose: bool = True  # compare with all remembered poses of a person, not only with the newest
+    match_all_poses: bool = True  # compare with all remembered poses of a person, not only with the newest
     threshold: float = 0.15  # * least similarity of a match
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
-    return_likeness: float | None = None  # [None] from which a new person is one who was lost; None: never
-    return_seconds: float = 3.0  # how long a person may be lost
+    reid_threshold: float | None = None  # [None] from which a new person is one who was lost; None: never
+    reid_seconds: float = 3.0  # how long a person may be lost
 
     # What counts
     box_score: float = 0.0  # people below it are dropped (the paper drops boxes under 0.5 before)
-    joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
+    match_joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
     birth_score: float = 0.3  # * [0] an unmatched person starts a track from this score on
     duplicate_oks: float = 0.7  # * [1] of two new poses more alike than this, the weaker one is dropped
 
 
 @dataclass
 class FlowTracker:
-    """Two calls per frame: `propagate(motion)`, then `update(frame, poses, propagated)`."""
+    """One call per frame: `update`, which carries, merges boxes, looks again and assigns identities."""
 
     settings: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
 
@@ -70,13 +71,22 @@ class FlowTracker:
 
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
-        self._gallery = Gallery(self.settings.return_seconds)
+        self._gallery = Gallery(self.settings.reid_seconds)
         self._frame = 0  # of the next update
         self._next_id = 1
 
-    # ---- before the poses of the frame are known
+    def update(
+        self, frame: Frame, motion: Motion, detections: Detections, poses: Poses, estimate: Estimate
+    ) -> Tracks:
+        expected = self.propagate(motion)
+        kept, missed = self.merge_boxes(detections, expected)
+        everybody = poses[kept] + estimate(missed) if len(missed) else poses[kept]
+        return self.assign(frame, everybody, propagated=np.arange(len(everybody)) >= len(kept))
+
+    # ---- its steps
 
     def propagate(self, motion: Motion) -> Detections:
+        """Carry what is remembered into the coming frame: boxes where the people of the last are expected."""
         if motion.cut:
             self._memory = Memory.empty()
             self._gallery.clear()
@@ -91,7 +101,7 @@ class FlowTracker:
     def _expected(self, last: Memory) -> Detections:
         """Boxes round the carried joints of the frame before, enlarged. Score: mean of the joint scores."""
         s = self.settings
-        used = last.usable(s.joint_score)
+        used = last.usable(s.match_joint_score)
         count = used.sum(1)
         mean = (last.scores * used).sum(1) / np.maximum(count, 1)
         fresh = last.time - last.detected <= s.propagate_seconds
@@ -104,8 +114,12 @@ class FlowTracker:
         margin = (high - low) * s.expansion / 2
         return Detections(np.concatenate([low - margin, high + margin], axis=1), mean[carry])
 
-    def unify(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
-        """A detected box always wins over an expected one: it comes from this frame's own evidence."""
+    def merge_boxes(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
+        """Box NMS over both kinds. A detected box always wins: it comes from this frame's own evidence.
+
+        Returns:
+            Rows of `seen` to keep, in order, and those of `expected` that nothing detected covers.
+        """
         limit = self.settings.nms_iou
         kept = np.sort(nms(seen.boxes, seen.scores, limit))
         if not len(expected):
@@ -114,18 +128,17 @@ class FlowTracker:
         missed = expected[~covered]
         return kept, missed[nms(missed.boxes, missed.scores, limit)]
 
-    # ---- when they are
-
-    def update(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
+    def assign(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
+        """Give all poses of the frame their identities; (N,) `propagated`: the box was an expected one."""
         keep = self._distinct(poses)
         if len(keep) < len(poses):
             poses, propagated = poses[keep], propagated[keep]
         looks = self._looks(frame, poses)
         ids = self._match(poses, frame.time)
         new = (ids == 0) & (poses.scores >= self.settings.birth_score)
-        if looks is not None and self.settings.return_likeness is not None:
-            least = self.settings.return_likeness
-            ids += self._gallery.returned(looks, poses.boxes, new, ids, frame.time, least)
+        if looks is not None and self.settings.reid_threshold is not None:
+            threshold = self.settings.reid_threshold
+            ids += self._gallery.returned(looks, poses.boxes, new, ids, frame.time, threshold)
             new &= ids == 0
         ids[new] = self._next_id + np.arange(new.sum())
         self._next_id += int(new.sum())
@@ -153,7 +166,7 @@ class FlowTracker:
     def _looks(self, frame: Frame, poses: Poses) -> Looks | None:
         """Of the new poses; None if colours are not asked for."""
         s = self.settings
-        return None if s.return_likeness is None else looks_of(frame.image, poses, s.joint_score)
+        return None if s.reid_threshold is None else looks_of(frame.image, poses, s.match_joint_score)
 
     def _match(self, poses: Poses, time: float) -> Ints:
         """(N,) the identity of each pose, 0 for an unknown one."""
@@ -165,7 +178,7 @@ class FlowTracker:
             return ids
         similarity = self._compare(poses, memory)
         people = memory.ids
-        if self.settings.every_pose:
+        if self.settings.match_all_poses:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
             # instances in Q that the paper makes, said once per identity.
             order = np.argsort(memory.ids, kind="stable")
@@ -181,9 +194,9 @@ class FlowTracker:
         if s.similarity == "iou":
             return iou(memory.boxes, poses.boxes)
         if s.similarity == "oks":
-            points, valid = memory.seen, (memory.scores > 0) & (memory.scores >= s.joint_score)
+            points, valid = memory.seen, (memory.scores > 0) & (memory.scores >= s.match_joint_score)
         else:
-            points, valid = memory.carried, memory.usable(s.joint_score)
+            points, valid = memory.carried, memory.usable(s.match_joint_score)
         return oks(
             points, poses.keypoints, valid, self._scored(poses), memory.areas, box_areas(poses.boxes),
             poses.skeleton.sigmas, least=s.threshold,
@@ -191,7 +204,7 @@ class FlowTracker:
 
     def _scored(self, poses: Poses) -> Bools:
         """(N, K) joints that have a position and a sufficient score."""
-        return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= self.settings.joint_score)
+        return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= self.settings.match_joint_score)
 
     def _remember(self, poses: Poses, ids: Ints, propagated: Bools, time: float) -> None:
         """Put this frame at the head of the memory; drop what is too old or replaced."""
@@ -203,7 +216,7 @@ class FlowTracker:
             for row in np.flatnonzero(propagated):
                 detected[row] = before.get(int(ids[row]), time)
         keep = (self._frame - memory.frame < s.memory_frames) & (time - memory.time <= s.memory_seconds)
-        if not s.every_pose:
+        if not s.match_all_poses:
             keep &= ~(memory.ids[:, None] == ids).any(1)  # replaced
         self._memory = Memory.of(poses, ids, self._frame, time, detected) + memory[keep]
         self._frame += 1

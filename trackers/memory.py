@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import box_areas
 from posetrack.types import Floats, Poses
 from trackers.base import Motion
-from trackers.similarity import box_areas
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]

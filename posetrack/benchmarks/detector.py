@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.detectors.base import iou
+from posetrack.boxes import iou
 from posetrack.types import Detections, Floats
 
 OVERLAP = 0.5  # IoU from which a box has found a person

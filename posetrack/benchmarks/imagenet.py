@@ -17,8 +17,8 @@ from posetrack.benchmarks.predict import metadata, read_ahead
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.evaluation.imagenet import Counts, TopReport
 from posetrack.pose.crop import MEAN, STD
-from posetrack.presets import find_device
 from posetrack.progress import progress
+from posetrack.runtime.device import find_device
 from posetrack.runtime.folding import for_inference
 from posetrack.training.data import ImageData
 from posetrack.zoo import catalog

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from posetrack.detectors.base import tidy
+from posetrack.boxes import clip_and_sort
 from posetrack.errors import PoseTrackError
 from posetrack.types import Detections, Frame
 
@@ -54,7 +54,7 @@ class FileDetector:
             self.matched += frame.index in self.rows
             rows = np.array(self.rows.get(frame.index, []), np.float32).reshape(-1, 5)
             rows = rows[rows[:, 4] >= self.score_threshold]
-            found.append(tidy(rows[:, :4], rows[:, 4], frame.size))
+            found.append(clip_and_sort(rows[:, :4], rows[:, 4], frame.size))
         return found
 
 

@@ -20,7 +20,7 @@ from posetrack.errors import InputError
 from posetrack.types import Frame
 from posetrack.video.frames import Channel, ClosedError
 from posetrack.video.source import Video
-from posetrack.video.streams import GONE, Feed, Picture, open_feed
+from posetrack.video.streams import GONE, Picture, open_feed
 from posetrack.video.upright import Image, UprightRgb
 
 State = Literal["live", "lost", "ended"]
@@ -32,7 +32,7 @@ class CameraSource(Video):
 
     `time` is in seconds since the first frame by the wall clock, also over an outage; `index` counts the
     frames that were seen. A thread of its own fills a mailbox for one frame; it starts with the first
-    iteration and ends with `close` or with the source. Frames that arrive while nobody looks are dropped, too.
+    iteration and ends with `close` or with the source. Frames that come while nobody looks are dropped too.
 
     Args:
         source: a camera's number or name, the address of a stream, or a file or folder.
@@ -43,7 +43,7 @@ class CameraSource(Video):
     """
 
     def __init__(self, source: int | str | Path, *, reconnect: int | None = 0) -> None:
-        self.losses = []
+        self.warnings = []
         self.dropped = 0
         self.outages = 0
         self.state: State = "live"
@@ -100,7 +100,7 @@ class CameraSource(Video):
             self.state = "ended"
             self._feed.pictures.close()
             if self._feed.video is not None:
-                self.losses += self._feed.video.losses
+                self.warnings += self._feed.video.warnings
             self._mailbox.close(error)
 
     def _play(self) -> bool:
@@ -139,7 +139,7 @@ class CameraSource(Video):
             except InputError:
                 continue
         tried = f" and did not return in {self.tries} tries" if self.tries else ""
-        self.losses.append(f"{name} stopped giving pictures{tried}")
+        self.warnings.append(f"{name} stopped giving pictures{tried}")
         return False
 
     # ---- whoever iterates

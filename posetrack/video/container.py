@@ -35,7 +35,7 @@ class FileVideo(Video):
         self.path = path
         self.name = path.name if path else address_name(source)
         self.stem = Path(self.name).stem
-        self.losses = []
+        self.warnings = []
         self._url = f"file:{path}" if path else source  # "file:", or a colon in a name would mean a protocol
         with closing_container(self._url, self.name, path) as container:
             stream = _video_stream(container, self.name)
@@ -64,7 +64,7 @@ class FileVideo(Video):
         `time` is the container's own, to the tick; where that is missing or steps back, it goes on at the
         average rate. A frame of another size ends the video: what came before it stands.
         """
-        self.losses, self.complete = [], False
+        self.warnings, self.complete = [], False
         account, clock, to_rgb = _Account(), _Clock(self.time_base, self.fps), UprightRgb()
         for index, picture in enumerate(self._read(account)):
             time = clock(picture.pts)
@@ -74,7 +74,7 @@ class FileVideo(Video):
                 break
             account.last_time = time
             yield Frame(image, index, float(time))
-        self.losses = self._losses(account)
+        self.warnings = self._warnings(account)
         self.complete = not account.resized and not account.stopped
 
     def _read(self, account: _Account) -> Iterator[av.VideoFrame]:
@@ -103,7 +103,7 @@ class FileVideo(Video):
                     return
             threads = False
 
-    def _losses(self, account: _Account) -> list[str]:
+    def _warnings(self, account: _Account) -> list[str]:
         end = f"{float(account.last_time):.2f} s"
         if account.resized:
             return [

@@ -26,7 +26,7 @@ class PictureVideo(Video):
     """Pictures one after the other; `index` is the position in the list, `time` is index / fps."""
 
     def __init__(self, paths: Sequence[Path], name: str, fps: float) -> None:
-        self.name, self.fps, self.losses = name, fps, []
+        self.name, self.fps, self.warnings = name, fps, []
         self.stem = name if len(paths) > 1 or name != paths[0].name else paths[0].stem
         self.frame_count, self.duration = len(paths), len(paths) / fps
         self._step = 1 / Fraction(fps).limit_denominator(100_000)
@@ -39,7 +39,7 @@ class PictureVideo(Video):
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in order. A picture that cannot be read leaves a gap; one of another size ends the video."""
-        self.losses, self.complete = [], False
+        self.warnings, self.complete = [], False
         unreadable: list[str] = []
         for index, path in enumerate(self.paths):
             image = read_picture(path)
@@ -47,7 +47,7 @@ class PictureVideo(Video):
                 unreadable.append(path.name)
                 continue
             if image.shape[:2] != (self.height, self.width):
-                self.losses.append(
+                self.warnings.append(
                     f"{path.name} is {image.shape[1]}x{image.shape[0]} and the pictures before it are "
                     f"{self.width}x{self.height}: what follows was not read"
                 )
@@ -59,7 +59,7 @@ class PictureVideo(Video):
             many = (
                 f"{len(unreadable)} pictures, the first {unreadable[0]}," if unreadable[1:] else unreadable[0]
             )
-            self.losses.append(f"{many} cannot be read")
+            self.warnings.append(f"{many} cannot be read")
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 >>> with open_video("clip.mp4") as video:  # doctest: +SKIP
 ...     for frame in video:
 ...         print(frame.index, frame.time, frame.image.shape)
-...     print(video.losses)
+...     print(video.warnings)
 """
 
 from __future__ import annotations

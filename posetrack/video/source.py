@@ -15,7 +15,7 @@ from posetrack.types import Frame
 class Video(ABC):
     """A sequence of upright RGB frames with their times. A context manager; iterate to get the frames.
 
-    `losses` and `complete` speak of the last iteration: `losses` has one line for each kind of damage, e.g.
+    `warnings` and `complete` speak of the last iteration: `warnings` has a line for each kind of damage, e.g.
     "31 of 60 frames lost: the file is cut off at 0.97 s", and `complete` is True once the end was reached.
     """
 
@@ -33,7 +33,7 @@ class Video(ABC):
     pixel_aspect: Fraction = Fraction(1)  # width / height of one pixel, upright
     path: Path | None = None  # of the local file that this is; None for pictures, addresses and cameras
     sound: str | None = None  # what FFmpeg opens for the sound; None where there is none
-    losses: list[str]
+    warnings: list[str]
     complete: bool = False
 
     @abstractmethod

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import box_areas, iou
 from posetrack.types import Detections, Poses
 from trackers.base import Motion
 from trackers.flow_tracker import FlowTracker
 from trackers.memory import Ints, Memory
-from trackers.similarity import box_areas, iou
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Blend(FlowTracker):
         self.settings = replace(self.settings, threshold=0.0)
         pose = super()._compare(poses, memory)
         self.settings = replace(self.settings, threshold=least)
-        old = _extents(memory.carried, memory.usable(self.settings.joint_score))
+        old = _extents(memory.carried, memory.usable(self.settings.match_joint_score))
         new = _extents(poses.keypoints, self._scored(poses))
         return (1 - self.boxes) * pose + self.boxes * iou(old, new)
 
@@ -59,7 +59,7 @@ class Weighted(FlowTracker):
 
     def _compare(self, poses: Poses, memory: Memory) -> NDArray[np.floating]:
         s = self.settings
-        valid = memory.usable(s.joint_score)[:, None] & self._scored(poses)[None]
+        valid = memory.usable(s.match_joint_score)[:, None] & self._scored(poses)[None]
         weight = (memory.scores[:, None] * poses.keypoint_scores[None]) ** self.power * valid
         squared = ((memory.carried[:, None] - poses.keypoints[None]) ** 2).sum(-1)
         area = (memory.areas[:, None] + box_areas(poses.boxes)[None]) / 2 + 1e-6
@@ -105,7 +105,7 @@ class _Filled:
             return moved, visible
         memory = self.tracker._memory[:M]
         step, seen = (moved - points).reshape(M, -1, 2), visible.reshape(M, -1)
-        used = seen & (memory.scores >= max(self.tracker.settings.joint_score, 0.1))
+        used = seen & (memory.scores >= max(self.tracker.settings.match_joint_score, 0.1))
         known = used.sum(1) >= 3
         masked = np.where(used[..., None], step, np.nan)
         shift = np.zeros((M, 2), np.float32)
@@ -131,7 +131,7 @@ class Patient(FlowTracker):
         s, memory = self.settings, self._memory
         if not len(memory):
             return Detections.empty()
-        used = memory.usable(s.joint_score)
+        used = memory.usable(s.match_joint_score)
         mean = (memory.scores * used).sum(1) / np.maximum(used.sum(1), 1)
         rows = np.flatnonzero((self._frame - memory.frame <= self.patience) & (mean >= s.propagate_score))
         newest = np.zeros(len(memory), bool)

@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from association.variants import CHOSEN
 
-SHOWN = ("propagate_score", "duplicate_oks", "birth_score", "nms_iou", "threshold", "joint_score")
+SHOWN = ("propagate_score", "duplicate_oks", "birth_score", "nms_iou", "threshold", "match_joint_score")
 METRICS = {"mota": "MOTA", "map": "mAP", "idf1": "IDF1"}
 COLOURS = {"paper": "tab:blue", "light": "tab:orange"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -82,11 +83,9 @@ def follow(tracker: Tracker, world: World) -> list[Tracks]:
     tracker.reset()
     answer = []
     for t in range(len(world.video)):
-        expected = tracker.propagate(world.motion(t))
-        kept, missed = tracker.unify(world.seen[t], expected)
-        poses = world.found[t][kept] + world.look(t, missed)
-        propagated = np.arange(len(poses)) >= len(kept)
-        answer.append(tracker.update(Frame(image, t, t * world.video.seconds), poses, propagated))
+        frame = Frame(image, t, t * world.video.seconds)
+        seen, found = world.seen[t], world.found[t]
+        answer.append(tracker.update(frame, world.motion(t), seen, found, partial(world.look, t)))
     return answer
 
 

@@ -17,18 +17,19 @@ CHOSEN: Mapping[str, FlowTrackerSettings] = {
         nms_iou=0.5,
         propagate_score=0.5,
         propagate_seconds=1.0,
-        joint_score=0.2,
+        match_joint_score=0.2,
         threshold=0.15,
         duplicate_oks=0.7,
         birth_score=0.3,
-        every_pose=False,
+        match_all_poses=False,
         memory_frames=60,
         memory_seconds=1.5,
     ),
 }
 # The paper's words and nothing else: where it is silent, no threshold.
 LITERAL: dict[str, Any] = {
-    "propagate_score": 0.0, "duplicate_oks": 1.0, "joint_score": 0.0, "birth_score": 0.0, "nms_iou": 0.5,
+    "propagate_score": 0.0, "duplicate_oks": 1.0, "match_joint_score": 0.0, "birth_score": 0.0,
+    "nms_iou": 0.5,
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def one_at_a_time(settings: FlowTrackerSettings) -> list[Variant]:
         "nms_iou": (0.3, 0.4, 0.5, 0.6, 0.7),
         "propagate_score": (0.0, 0.3, 0.4, 0.5, 0.6),
         "duplicate_oks": (0.5, 0.6, 0.8, 0.9, 1.0),
-        "joint_score": (0.0, 0.2, 0.3, 0.4),
+        "match_joint_score": (0.0, 0.2, 0.3, 0.4),
         "birth_score": (0.0, 0.2, 0.3, 0.4, 0.5),
         "expansion": (0.0, 0.3),
         "propagate_seconds": (0.2, 0.5),
@@ -80,9 +81,10 @@ def one_at_a_time(settings: FlowTrackerSettings) -> list[Variant]:
         if value != getattr(settings, name)
     ]
     rows += [
-        _variant(f"all poses, L_Q {n}", settings, every_pose=True, memory_frames=n) for n in (4, 8, 16, 32)
+        _variant(f"all poses, L_Q {n}", settings, match_all_poses=True, memory_frames=n)
+        for n in (4, 8, 16, 32)
     ]
-    newest = {"every_pose": False, "memory_frames": 60, "memory_seconds": 1.5}
+    newest = {"match_all_poses": False, "memory_frames": 60, "memory_seconds": 1.5}
     rows.append(_variant("newest pose, 1.5 s", settings, **newest))
     rows.append(_variant("the paper literally", settings, **LITERAL))
     return rows
@@ -95,7 +97,7 @@ def steps(settings: FlowTrackerSettings) -> list[Variant]:
         _variant("detected boxes only, to the letter", now, propagate=False),
         _variant("the paper to the letter", now),
     ]
-    for name in ("propagate_score", "duplicate_oks", "joint_score", "birth_score", "nms_iou"):
+    for name in ("propagate_score", "duplicate_oks", "match_joint_score", "birth_score", "nms_iou"):
         value = getattr(settings, name)
         if value != getattr(now, name):
             now = replace(now, **{name: value})

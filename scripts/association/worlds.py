@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from association.noise import Noise, episodes, lasting
 from association.videos import BACKGROUND, CELL, SIZE, Bools, Floats, K, Video
+from posetrack.boxes import iou, nms
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Detections, Poses
-from trackers.similarity import iou, nms
 
 NOSE, NECK, HEAD_TOP = (POSETRACK18.index(name) for name in ("nose", "head_bottom", "head_top"))
 EARS = [POSETRACK18.index(name) for name in ("left_ear", "right_ear")]

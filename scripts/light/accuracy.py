@@ -14,8 +14,8 @@ from light.parts import SETS, Parts, some
 from posetrack.benchmarks import pose_report
 from posetrack.benchmarks.pck import joint_errors
 from posetrack.benchmarks.validate import Predictions
+from posetrack.boxes import iou
 from posetrack.datasets.people import HeldOut, Image, Person, pose_type
-from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.pipeline import within_frame
 from posetrack.pose.crop import crop_regions
@@ -148,7 +148,7 @@ def _by_edge(parts: Parts) -> str:
             scores = found.scores if calibration is None else calibration(found.scores)
             sizes = [cut.images[person.image].shape[1::-1] for person in cut.people]
             within = [within_frame(points, size) for points, size in zip(found.points, sizes, strict=True)]
-            shown = (scores >= LIGHT.joint_score) & np.stack(within)  # as PoseTracker shows them
+            shown = (scores >= LIGHT.min_joint_score) & np.stack(within)  # as PoseTracker shows them
             row += [f"{errors.pck():.1f}", f"{100 * shown[beyond].mean() if beyond.any() else 0:.0f}"]
         rows.append(row)
     head = ["cut away from the box"]

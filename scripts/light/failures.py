@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from light.markdown import table
 from light.scenes import Clip, Settings, Sight
-from posetrack.detectors.base import iou
+from posetrack.boxes import iou
 from posetrack.drawing.overlay import overlay
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Tracks

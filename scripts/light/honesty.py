@@ -17,8 +17,8 @@ from posetrack.benchmarks.detector import matched
 from posetrack.benchmarks.pck import joint_errors
 from posetrack.benchmarks.pose_report import HIT
 from posetrack.benchmarks.validate import Predictions
+from posetrack.boxes import iou
 from posetrack.datasets.people import Person
-from posetrack.detectors.base import iou
 from posetrack.pose.estimator import person_scores
 from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import POSETRACK18
@@ -157,7 +157,7 @@ def system_cases(parts: Parts, calibration: Calibration) -> tuple[Cases, FoundPe
         doubtful = ~hit & (iou(seen.boxes, photo.boxes[~sure]) >= 0.5).any(1)
         boxes += [(s, float(h), half) for s, h, d in zip(seen.scores, hit, doubtful, strict=True) if not d]
         shown = seen.scores >= SHOWN
-        poses = estimator.one(frame, seen[shown])
+        poses = estimator.estimate_frame(frame, seen[shown])
         worth = np.where((hit | doubtful)[shown], np.nan, 0.0)
         for person, human_only in people.get(photo.name, []):
             overlap = iou(poses.boxes, person.box[None])[:, 0]

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from posetrack import presets, zoo
+from posetrack import zoo
 from posetrack.benchmarks.validate import Predictions, predict
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.people import HeldOut
 from posetrack.detectors.light import LightDetector
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
+from posetrack.pose.networks import load_network
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
@@ -36,7 +37,7 @@ class Parts:
     every: int  # of the held-out people and pictures, one in so many is looked at where a table allows it
 
     def __post_init__(self) -> None:
-        network, self.settings = presets.pose_network(presets.LIGHT, self.pose_weights)
+        network, self.settings = load_network("light", self.pose_weights, decoder="dark")
         self.network: nn.Module = for_inference(network, "cpu")
         self.facts = zoo.read_metadata(self.pose_weights)
         self.settings = replace(self.settings, calibration=None)

@@ -12,8 +12,8 @@ from torch import nn
 
 from light.markdown import table
 from light.parts import SETS, Parts
-from posetrack import presets
 from posetrack.benchmarks.validate import predict
+from posetrack.pose.networks import load_network
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 
@@ -24,7 +24,7 @@ def precision(parts: Parts) -> str:
     with TemporaryDirectory() as folder:
         small = Path(folder, "int8.safetensors")
         convert(shipped, small, "int8", [])
-        rounded = for_inference(presets.pose_network(presets.LIGHT, small)[0])
+        rounded = for_inference(load_network("light", small)[0])
         size = small.stat().st_size
     rows = [
         _row(parts, "float16", shipped.stat().st_size, "float32", parts.network),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import motmetrics as mm
@@ -17,14 +18,14 @@ from association.scoring import as_people
 from numpy.typing import NDArray
 
 from flow.lucas_kanade import LucasKanadeFlow
-from posetrack.detectors.base import iou
+from posetrack.boxes import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.evaluation.ap import Detected, ap_scores, assign_poses, detect
 from posetrack.evaluation.mot import MotCounts, count_mot, mot_scores
 from posetrack.evaluation.people import Frames, People, read_people
 from posetrack.evaluation.quirks import STRICT
 from posetrack.evaluation.scene import make_scene
-from posetrack.pipeline import unseen_beyond
+from posetrack.pipeline import hide_outside_frame
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.results.annotations import Annotations18, read_annotations
 from posetrack.types import Detections, Frame, Poses, Tracks
@@ -84,7 +85,9 @@ class Sight:
         self.clip, self._estimator = clip, estimator
         seen = [detector([frame])[0] for frame in clip.frames]
         self.seen = [s[s.scores >= least] for s in seen]
-        self.found = [estimator.one(frame, s) for frame, s in zip(clip.frames, self.seen, strict=True)]
+        self.found = [
+            estimator.estimate_frame(frame, s) for frame, s in zip(clip.frames, self.seen, strict=True)
+        ]
         flow = LucasKanadeFlow()
         self._motions = flow([frame.image for frame in clip.frames])
         self._looks: dict[tuple[int, bytes], Poses] = {}
@@ -93,7 +96,7 @@ class Sight:
     def _look(self, t: int, boxes: Detections) -> Poses:
         key = t, boxes.boxes.tobytes() + boxes.scores.tobytes()
         if key not in self._looks:
-            self._looks[key] = self._estimator.one(self.clip.frames[t], boxes)
+            self._looks[key] = self._estimator.estimate_frame(self.clip.frames[t], boxes)
         return self._looks[key]
 
     def follow(self, settings: Settings) -> list[Tracks]:
@@ -109,11 +112,8 @@ class Sight:
         for t, frame in enumerate(self.clip.frames):
             good = self.seen[t].scores >= settings.detector_score
             seen, found = self.seen[t][good], self.found[t][good]
-            expected = tracker.propagate(self._motions[t])
-            kept, missed = tracker.unify(seen, expected)
-            poses = found[kept] + self._look(t, missed)
-            tracks = tracker.update(frame, poses, np.arange(len(poses)) >= len(kept))
-            answer.append(unseen_beyond(tracks))
+            tracks = tracker.update(frame, self._motions[t], seen, found, partial(self._look, t))
+            answer.append(hide_outside_frame(tracks))
         return answer
 
 

@@ -17,12 +17,12 @@ VALUES: dict[str, tuple[float, ...]] = {  # in the order of how much they matter
     "joint_score": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),  # of the export
     "tracker.birth_score": (0.1, 0.2, 0.3, 0.35, 0.4, 0.5),
     "tracker.propagate_score": (0.3, 0.4, 0.5, 0.6, 0.7, 1.1),  # 1.1: nobody is carried
-    "tracker.joint_score": (0.05, 0.1, 0.2, 0.3),
-    "tracker.return_likeness": (0.75, 0.8, 0.85, 0.9, 1.1),  # 1.1: nobody is taken up again
+    "tracker.match_joint_score": (0.05, 0.1, 0.2, 0.3),
+    "tracker.reid_threshold": (0.75, 0.8, 0.85, 0.9, 1.1),  # 1.1: nobody is taken up again
 }
 WORTH = 0.3  # MOTA that is not worth a further change
 COLUMNS = ("mota", "box_mota", "map", "idf1", "switches", "found", "false", "identities")
-PRESET = Settings(LIGHT.detector_score, LIGHT.joint_score, LIGHT.tracker)
+PRESET = Settings(LIGHT.detector_score, LIGHT.min_joint_score, LIGHT.tracker)
 
 
 @dataclass(frozen=True)

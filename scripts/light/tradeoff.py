@@ -59,7 +59,7 @@ def _pose(parts: Parts, beside: Mapping[str, Path]) -> list[PoseRow]:
         other = replace(parts, pose_weights=weights)
         choices += [(name, other, other.size, flip) for flip in (False, True)]
     systems = [source.estimator(input_size=size, flip_test=flip) for _, source, size, flip in choices]
-    times = _interleaved([lambda s=s: s.one(frame, people) for s in systems])  # type: ignore[misc]
+    times = _interleaved([lambda s=s: s.estimate_frame(frame, people) for s in systems])  # type: ignore[misc]
     base = times[[choice[2:] for choice in choices].index((parts.size, False))]
     rows = []
     for (name, source, size, flip), seconds in zip(choices, times, strict=True):

@@ -62,4 +62,4 @@ def test_losses_are_told(tmp_path: Path) -> None:
     (tmp_path / "both.ts").write_bytes(big + small)
     with CameraSource(tmp_path / "both.ts") as camera:
         assert len(list(camera)) >= 1
-    assert [line[:43] for line in camera.losses] == ["the frame size changes from 96x64 to 64x48 "]
+    assert [line[:43] for line in camera.warnings] == ["the frame size changes from 96x64 to 64x48 "]

@@ -40,7 +40,7 @@ def test_in_natural_order_with_even_times(ask: str, tmp_path: Path) -> None:
     assert [(f.index, f.time) for f in frames] == [(0, 0.0), (1, 0.1), (2, 0.2), (3, 0.3)]
     assert (video.name, video.stem, video.size) == ("walk.v2", "walk.v2", (96, 64))
     assert (video.fps, video.frame_count, video.duration) == (10, 4, 0.4)
-    assert (video.losses, video.complete, video.sound) == ([], True, None)
+    assert (video.warnings, video.complete, video.sound) == ([], True, None)
 
 
 def test_one_picture(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_pictures_that_cannot_be_read_leave_a_gap(tmp_path: Path) -> None:
     (tmp_path / "3.jpg").write_bytes(b"")
     video = open_video(tmp_path)
     assert [(f.index, number_of(f.image)) for f in video] == [(0, 0), (2, 2), (4, 4)]
-    assert video.losses == ["2 pictures, the first 1.jpg, cannot be read"]
+    assert video.warnings == ["2 pictures, the first 1.jpg, cannot be read"]
     assert video.complete
 
 
@@ -110,7 +110,9 @@ def test_a_picture_of_another_size_ends_the_video(tmp_path: Path) -> None:
         save(tmp_path / f"{number}.png", picture(number, (96, 64) if number < 2 else (64, 48)))
     video = open_video(tmp_path)
     assert [f.index for f in video] == [0, 1]
-    assert video.losses == ["2.png is 64x48 and the pictures before it are 96x64: what follows was not read"]
+    assert video.warnings == [
+        "2.png is 64x48 and the pictures before it are 96x64: what follows was not read"
+    ]
     assert not video.complete
 
 

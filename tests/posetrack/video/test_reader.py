@@ -53,7 +53,7 @@ def test_every_frame_once_with_the_time_of_the_file(clip: Clip, tmp_path: Path) 
     assert [f.time for f in frames] == pytest.approx(clip.times, abs=1e-12)
     assert video.name == clip.name
     assert video.fps == pytest.approx(clip.fps, rel=0.01)
-    assert (video.losses, video.complete) == ([], True)
+    assert (video.warnings, video.complete) == ([], True)
     height, width = how["frames"][0].shape[:2]
     assert video.size == (width, height)
     for frame in frames:
