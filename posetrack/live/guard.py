@@ -133,7 +133,8 @@ def _host_name(headers: Headers) -> str:
 
 def _asked(scope: Scope) -> str:
     """The token in the address."""
-    return dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("token", "")
+    query: bytes = scope["query_string"]
+    return dict(parse_qsl(query.decode("latin-1"))).get("token", "")
 
 
 def _cookie_name(headers: Headers) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from posetrack.live.recorder import Recorder
 from posetrack.live.rota import Rota
 from posetrack.pipeline import PoseTracker
 from posetrack.skeletons import Skeleton
@@ -21,19 +22,26 @@ class Hub:
     presets: Sequence[str] = ("light",)
     detect_every: int | None = None
     max_clients: int = 8
-    record: Path | None = None
+    record: Path | None = None  # folder for recordings; None: there are none
     rota: Rota = field(default_factory=Rota)
     clients: int = 0
+    recordings: dict[str, Path] = field(default_factory=dict)  # what may be downloaded, by name
     _systems: dict[str, PoseTracker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.skeleton: Skeleton = self.rota.submit(self, lambda: self.system(self.preset)).result().skeleton
+        system = self.rota.submit(self, lambda: self.system(self.preset)).result()
+        self.skeleton: Skeleton = system.skeleton
+        self.min_joint_score = system.min_joint_score
 
     def system(self, preset: str) -> PoseTracker:
         """The networks of a preset, built when first asked for; only the networks' thread may ask."""
         if preset not in self._systems:
             self._systems[preset] = self.load(preset)
         return self._systems[preset]
+
+    def recorder(self, stem: str) -> Recorder | None:
+        """Writes into the recordings' folder; None where nothing may be written."""
+        return Recorder(self.record, stem, self.recordings) if self.record is not None else None
 
     @contextmanager
     def place(self) -> Iterator[bool]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -80,3 +82,8 @@ def tracks_message(tracks: Tracks, **more: Any) -> dict[str, Any]:
     """A frame's people as in tracks.jsonl, with what the page needs beside them."""
     width, height = tracks.size
     return {"type": "tracks", "width": width, "height": height, **frame_line(tracks), **more}
+
+
+def files_message(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Finished recordings, as the page lists them."""
+    return [{"name": path.name, "bytes": path.stat().st_size} for path in paths]

@@ -14,6 +14,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.live import protocol
 from posetrack.live.guard import LEAST_TOKEN, new_token
 from posetrack.live.hub import Hub
+from posetrack.live.room import Room
 from posetrack.live.server import create_app
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
@@ -46,7 +47,7 @@ class Address:
         return self.host in _LOCAL
 
 
-def serve(hub: Hub, address: Address) -> None:
+def serve(hub: Hub, address: Address, room: Room | None = None) -> None:
     """Answer until Ctrl-C or SIGTERM.
 
     Raises:
@@ -57,7 +58,7 @@ def serve(hub: Hub, address: Address) -> None:
         _check_certificate(address.tls_cert, address.tls_key)
     bound = _bind(address)
     config = uvicorn.Config(
-        create_app(hub, token=token, secure=address.tls_cert is not None),
+        create_app(hub, room, token=token, secure=address.tls_cert is not None),
         ws="websockets-sansio",
         ws_max_size=protocol.MAX_BYTES,
         ws_per_message_deflate=False,

@@ -40,7 +40,6 @@ class Session:
             flow=_own(system.flow),
             tracker=_own(system.tracker),
         )
-        self.skeleton = system.skeleton
         self._highest = self._offset = 0
         self._frame: Frame | None = None
         self._index = 0
@@ -54,7 +53,7 @@ class Session:
     def reset(self) -> None:
         """Forget everybody; whoever comes gets an identity that nobody had."""
         self._offset = self._highest
-        self._tracks = self._system.track(self._frames(), batch_size=1)
+        self._pairs = self._system.follow(self._frames(), batch_size=1)
         self._detector.reset()
 
     def step(self, image: Any, time: float) -> tuple[Frame, Tracks]:
@@ -72,10 +71,10 @@ class Session:
         self._frame = frame
         self._index += 1
         start = clock.perf_counter()
-        tracks = next(self._tracks)
+        _, tracks = next(self._pairs)
         self._detector.account(clock.perf_counter() - start, len(tracks))
         if self._offset:
-            tracks = replace_ids(tracks, tracks.ids + self._offset)
+            tracks = replace(tracks, ids=tracks.ids + self._offset)
         self._highest = max(self._highest, int(tracks.ids.max(initial=0)))
         return frame, tracks
 
@@ -125,10 +124,6 @@ class SparseDetector:
             left = BUDGET - self._rest
             wanted = self._detect / left if left > 0 else MOST_SPARSE
             self.every = int(np.clip(np.ceil(wanted), 1, MOST_SPARSE))
-
-
-def replace_ids(tracks: Tracks, ids: np.ndarray[Any, Any]) -> Tracks:
-    return Tracks(tracks.poses, ids, tracks.propagated, tracks.index, tracks.time, tracks.size)
 
 
 def _own(part: T) -> T:

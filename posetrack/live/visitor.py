@@ -16,7 +16,7 @@ from posetrack.live import protocol
 from posetrack.live.hub import Hub
 from posetrack.live.protocol import BadPictureError
 from posetrack.live.session import Session
-from posetrack.types import Frame, Tracks
+from posetrack.types import Tracks
 
 IDLE = 30.0  # seconds without a word after which a visitor makes room
 _MOST_ANSWERS = 16  # that may wait for a receiver who does not read
@@ -29,6 +29,7 @@ class Visitor:
         self._socket, self._hub = socket, hub
         self._session: Session | None = None
         self._preset = hub.preset
+        self._recorder = hub.recorder("browser")
         self._on_the_way = 0
         self._answers: set[asyncio.Task[None]] = set()
         self._pictures: asyncio.Queue[bytes] = asyncio.Queue()
@@ -46,6 +47,8 @@ class Visitor:
             for answer in self._answers:
                 answer.cancel()
             self._hub.rota.forget(self)
+            if self._recorder:
+                await anyio.to_thread.run_sync(self._recorder.stop)
 
     async def _listen(self) -> None:
         while True:
@@ -69,11 +72,32 @@ class Visitor:
             words = json.loads(text)
             kind = words["type"]
             if kind == "settings" and words["preset"] in self._hub.presets:
-                self._preset, self._session = words["preset"], None
+                if words["preset"] != self._preset:
+                    self._preset, self._session = words["preset"], None
+                return True
+            if kind == "record":
+                self._keep(asyncio.create_task(self._record(bool(words["on"]))))
                 return True
         except (ValueError, KeyError, TypeError):
             return False
         return False
+
+    async def _record(self, on: bool) -> None:
+        message: dict[str, Any] = {"type": "recording", "on": False, "files": []}
+        if self._recorder is None:
+            message["why"] = "this server keeps no recordings"
+        elif on:
+            try:
+                system = await asyncio.wrap_future(
+                    self._hub.rota.submit(self, lambda: self._hub.system(self._preset))
+                )
+                self._recorder.start(system)
+                message["on"] = True
+            except PoseTrackError as error:
+                message["why"] = str(error)
+        else:
+            message["files"] = protocol.files_message(await anyio.to_thread.run_sync(self._recorder.stop))
+        await self._send(message, credit=False)
 
     async def _work(self) -> None:
         """Decode in order; the picture after is decoded while the networks look at this one."""
@@ -91,23 +115,25 @@ class Visitor:
             answer = asyncio.create_task(self._answer(number, moment, arrived, asyncio.wrap_future(job)))
             self._keep(answer)
 
-    def _look(self, image: protocol.Image, arrived: float) -> tuple[Frame, Tracks, float, float]:
-        """In the networks' thread: the frame, its tracks, and when work on it began and ended."""
+    def _look(self, image: protocol.Image, arrived: float) -> tuple[Tracks, float, float]:
+        """In the networks' thread: the tracks, and when work on them began and ended."""
         began = time.monotonic()
         if self._session is None:
             self._session = Session(self._hub.system(self._preset), self._hub.detect_every)
         frame, tracks = self._session.step(image, arrived - self._start)
-        return frame, tracks, began, time.monotonic()
+        if self._recorder:
+            self._recorder.write(frame, tracks)
+        return tracks, began, time.monotonic()
 
     async def _answer(
         self,
         number: int,
         moment: float,
         arrived: float,
-        job: asyncio.Future[tuple[Frame, Tracks, float, float]],
+        job: asyncio.Future[tuple[Tracks, float, float]],
     ) -> None:
         try:
-            _, tracks, began, ended = await job
+            tracks, began, ended = await job
         except PoseTrackError as error:
             await self._send({"type": "bad", "number": number, "why": str(error)}, credit=True)
             return

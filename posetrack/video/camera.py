@@ -31,8 +31,8 @@ class CameraSource(Video):
     """Frames as they happen. Whoever is too slow misses some: `dropped` counts them.
 
     `time` is in seconds since the first frame by the wall clock, also over an outage; `index` counts the
-    frames that were seen. A thread of its own fills a mailbox for one frame; it starts with the first
-    iteration and ends with `close` or with the source. Frames that come while nobody looks are dropped too.
+    frames that were seen. A thread of its own fills a mailbox for one frame, from the start, a file's from
+    the first iteration on, until `close` or the end. Frames that come while nobody looks are dropped too.
 
     Args:
         source: a camera's number or name, the address of a stream, or a file or folder.
@@ -60,14 +60,21 @@ class CameraSource(Video):
         self.width, self.height = self._feed.size
         if (file := self._feed.video) is not None:
             self.pixel_aspect, self.path = file.pixel_aspect, file.path
+        if self._feed.live:
+            self._begin()  # what waits in its buffers would be old when somebody looks
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name=f"camera {self.name}", daemon=True)
-            self._thread.start()
+        return (frame for frame in self.follow(None) if frame is not None)
+
+    def follow(self, patience: float | None) -> Iterator[Frame | None]:
+        """Frames as they come, and None whenever none has come for `patience` seconds."""
+        self._begin()
         while True:
             try:
-                picture, moment = self._mailbox.get()
+                picture, moment = self._mailbox.get(patience)
+            except TimeoutError:
+                yield None
+                continue
             except ClosedError:
                 self.complete = not self._stop.is_set()
                 return
@@ -86,6 +93,11 @@ class CameraSource(Video):
         self._feed.pictures.close()
 
     # ---- the thread that grabs
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"camera {self.name}", daemon=True)
+            self._thread.start()
 
     def _work(self) -> None:
         error: BaseException | None = None

@@ -7,11 +7,10 @@ of 5.4 s, with FFmpeg's looks at the stream cut short as below.
 from __future__ import annotations
 
 import errno
-import itertools
 import re
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +41,9 @@ _OPTIONS = {
     "http": _LOW_DELAY | {"analyzeduration": "500000", "probesize": "1000000"},  # a JPEG may be large
     "udp": _LOW_DELAY | {"analyzeduration": "1000000", "overrun_nonfatal": "1"},
 }
-_CAMERA_OPTIONS = (  # tried in turn: raw pictures of many cameras come slowly over USB
+_CAMERA_OPTIONS: tuple[
+    dict[str, str], ...
+] = (  # tried in turn: raw pictures of many cameras come slowly over USB
     {"input_format": "mjpeg", "video_size": "1280x720", "framerate": "30"},
     {"video_size": "640x480", "framerate": "30"},
     {},
@@ -259,9 +260,9 @@ def _file(source: str | Path) -> Feed:
     video = open_video(source)
 
     def pictures() -> Pictures:
-        frames: Iterator[tuple[Image, float]] = ((frame.image, frame.time) for frame in video)
-        first = next(frames, None)
-        for image, moment in itertools.chain([first], frames) if first else ():
-            yield image, moment - first[1]
+        start: float | None = None
+        for frame in video:
+            start = frame.time if start is None else start
+            yield frame.image, frame.time - start
 
     return Feed(video.name, video.stem, video.size, video.fps, pictures(), live=False, video=video)

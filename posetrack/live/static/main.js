@@ -1,44 +1,40 @@
 // The page: what is shown in which state, and what the controls do.
 
-import { drawTracks, fit, Trails } from "./draw.js";
-import { everyFrame, grabJpeg, listCameras, obstacle, openCamera } from "./camera.js";
-import { Link } from "./link.js";
-import { median, Pace } from "./pace.js";
+import { listCameras, obstacle, openCamera } from "./camera.js";
 import { Plot } from "./plot.js";
+import { Stage } from "./stage.js";
+import { Visit } from "./visit.js";
+import { Watch } from "./watch.js";
 import { FAILURES, STATES } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const video = byId("video");
-const drawing = byId("drawing");
-const small = document.createElement("canvas"); // the picture that is sent
 const plot = new Plot(byId("plot"));
+const stage = new Stage(byId("picture"), byId("drawing"), () => ({
+  jointScore: Number(byId("joint-score").value),
+  personScore: Number(byId("person-score").value),
+  labels: byId("labels").checked,
+  trails: byId("trails").checked,
+  mirrored: byId("mirror").checked,
+}));
 
 let hello = null; // what the server can do
 let state = "loading";
-let stream = null;
-let link = null;
-let endFrames = null;
-let pace = new Pace();
-let credit = 0;
-let encoding = false;
-let number = 0;
-let newest = null; // the last tracks, and when they came
-let trails = new Trails();
-let counts = fresh();
-
-function fresh() {
-  return { seen: 0, sent: 0, delays: [], times: [] };
-}
+let stream = null; // of the visitor's camera
+let talk = null; // a Visit or a Watch
+let recordingSince = null;
 
 // ---- states
+
+const RUNNING = ["asking", "connecting", "live", "reconnecting", "paused"];
 
 function show(next, failure = null, reason = "") {
   state = next;
   document.body.dataset.state = next;
   byId("state-text").textContent = STATES[next];
-  const running = ["asking", "connecting", "live", "reconnecting", "paused"].includes(next);
-  byId("toggle").querySelector("span").textContent = running ? "Stop" : "Start";
+  byId("toggle").querySelector("span").textContent = RUNNING.includes(next) ? "Stop" : "Start";
   byId("toggle").disabled = next === "loading";
+  if (next !== "live") setRecording(false);
   byId("record").disabled = !(next === "live" && hello?.recording);
   byId("record").title = hello && !hello.recording ? "Start the server with --record FOLDER to record" : "";
   byId("stage").classList.toggle("quiet", ["reconnecting", "paused", "failed"].includes(next));
@@ -47,9 +43,12 @@ function show(next, failure = null, reason = "") {
 }
 
 function card(next, failure, reason) {
+  const ours = hello?.source && byId("source").value === "server";
   const words = {
     loading: ["One moment", "The page is asking the server what it can do."],
-    idle: ["See how you move", "Start the camera, and your skeleton appears over your picture.", "Start the camera"],
+    idle: ours
+      ? ["Watch the server's source", `${hello.source}, with everybody's skeleton.`, "Start watching"]
+      : ["See how you move", "Start the camera, and your skeleton appears over your picture.", "Start the camera"],
     asking: ["May this page use your camera?", "Answer the browser's question to begin."],
     connecting: ["Connecting", "The first picture is on its way."],
     reconnecting: ["Connection lost", "Looking for the server. Tracking goes on by itself when it is back."],
@@ -75,6 +74,11 @@ function fill(title, text, button = "", note = "") {
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
 
+function banner(words) {
+  byId("banner").textContent = words;
+  byId("banner").hidden = !words;
+}
+
 function fail(key, reason = "") {
   halt();
   byId("card-button").dataset.failure = key;
@@ -85,6 +89,7 @@ function fail(key, reason = "") {
 
 async function start() {
   halt();
+  if (byId("source").value === "server") return connect();
   show("asking");
   try {
     stream = await openCamera(byId("source").value.replace(/^camera:?/, ""));
@@ -98,42 +103,36 @@ async function start() {
   video.classList.toggle("mirrored", byId("mirror").checked);
   video.srcObject = stream;
   await video.play().catch(() => {});
-  offerCameras();
-  connect();
-  return undefined;
+  offerSources();
+  return connect();
 }
 
 function connect() {
   show("connecting");
-  counts = fresh();
-  trails = new Trails();
-  pace = new Pace();
-  link = new Link("/visit", { open: opened, message: answered, lost, failed: fail });
-  endFrames ??= everyFrame(video, offer);
+  stage.begin(hello);
+  const handlers = { opened, tracks, lost, failed: fail, said };
+  talk = stream
+    ? new Visit(video, hello, handlers, () => byId("in-step").checked)
+    : new Watch(handlers);
 }
 
 function opened() {
-  credit = hello.credit;
-  link.send({ type: "settings", preset: byId("preset").value });
+  talk.say({ type: "settings", preset: byId("preset").value });
 }
 
 function lost(wait) {
-  credit = 0;
-  newest = null;
-  clearDrawing();
+  stage.begin(hello);
   show("reconnecting");
   byId("card-text").textContent =
     `Looking for the server again in ${(wait / 1000).toLocaleString("en")} s. Tracking goes on by itself when it is back.`;
 }
 
 function halt() {
-  link?.close();
-  link = null;
-  endFrames?.();
-  endFrames = null;
+  talk?.close();
+  talk = null;
   stopStream();
-  newest = null;
-  clearDrawing();
+  stage.begin(hello);
+  banner("");
   for (const id of ["rate", "latency", "people", "skipped"]) byId(id).textContent = "–";
 }
 
@@ -155,127 +154,127 @@ function toggle() {
   }
 }
 
-// ---- pictures up, tracks down
+// ---- what comes from the server
 
-async function offer(moment) {
-  counts.seen += 1;
-  if (encoding || !link?.ready || credit < 1 || !pace.due(performance.now()) || !video.videoWidth) return;
-  encoding = true;
-  credit -= 1;
-  pace.sent(performance.now());
-  const to = link;
-  const { side, quality } = pace.shape;
-  const jpeg = await grabJpeg(video, small, side, quality).then((blob) => blob?.arrayBuffer());
-  encoding = false;
-  if (to !== link || !link.ready || !jpeg) return;
-  const message = new Uint8Array(12 + jpeg.byteLength);
-  const header = new DataView(message.buffer);
-  header.setUint32(0, number++, true);
-  header.setFloat64(4, moment, true);
-  message.set(new Uint8Array(jpeg), 12);
-  link.send(message);
-  counts.sent += 1;
+/** Tracks, their picture or null, and a function that gives the ms since its capture. */
+function tracks(message, image, delay) {
+  banner("");
+  if (state !== "live") show("live");
+  video.classList.toggle("behind", Boolean(image));
+  byId("picture").hidden = !image;
+  stage.take(message, image);
+  requestAnimationFrame(() => {
+    if (stage.newest !== message) return;
+    stage.draw();
+    const now = performance.now();
+    stage.count(now, delay(now));
+    plot.add(now, delay(now));
+    byId("people").textContent = stage.people;
+  });
 }
 
-function answered(message) {
-  if (message.type === "tracks") {
-    credit += 1;
-    const delay = performance.now() - message.moment;
-    pace.account(delay - message.waited - message.took, message.waited, message.took);
-    newest = message;
-    trails.update(message, hello.skeleton.keypoints, jointScore());
+/** Everything else that the server says. */
+function said(message) {
+  if (message.type === "recording") {
+    setRecording(message.on);
+    if (message.why) banner(sentence(message.why));
+    for (const file of message.files) list(file);
+  } else if (message.type === "state") {
     if (state !== "live") show("live");
-    requestAnimationFrame(() => newest === message && draw());
-  } else if (message.type === "bad") {
-    credit += 1;
+    banner(
+      {
+        lost: `${message.source} has gone quiet. Looking for it${message.tries ? `, try ${message.tries}` : ""}.`,
+        ended: message.why ? sentence(message.why) : `${message.source} has ended.`,
+        live: `Waiting for ${message.source}.`,
+      }[message.state],
+    );
   }
 }
 
-function draw() {
-  const ratio = Math.min(devicePixelRatio || 1, 2);
-  const [width, height] = [drawing.clientWidth * ratio, drawing.clientHeight * ratio].map(Math.round);
-  if (drawing.width !== width || drawing.height !== height) Object.assign(drawing, { width, height });
-  const context = drawing.getContext("2d");
-  context.clearRect(0, 0, width, height);
-  const view = fit(drawing, newest.width, newest.height, byId("mirror").checked);
-  const people = drawTracks(context, view, newest, {
-    skeleton: hello.skeleton,
-    palette: hello.palette,
-    jointScore: jointScore(),
-    personScore: Number(byId("person-score").value),
-    labels: byId("labels").checked,
-    trails: byId("trails").checked ? trails : null,
-  });
-  const now = performance.now();
-  counts.delays.push(now - newest.moment);
-  counts.times.push(now);
-  plot.add(now, now - newest.moment);
-  byId("people").textContent = people;
+function setRecording(on) {
+  recordingSince = on ? performance.now() : null;
+  byId("record").setAttribute("aria-pressed", String(on));
+  byId("record").querySelector("span").textContent = on ? "0:00" : "Record";
+  byId("record").setAttribute("aria-label", on ? "Stop recording" : "Record");
+  if (talk?.pace) talk.pace.hold = on;
 }
 
-function clearDrawing() {
-  drawing.getContext("2d").clearRect(0, 0, drawing.width, drawing.height);
+function list({ name, bytes }) {
+  const link = Object.assign(document.createElement("a"), { href: `/recordings/${name}`, download: name });
+  link.textContent = name.endsWith(".mp4") ? "Clip with skeletons (mp4)" : "Joints (jsonl)";
+  const item = document.createElement("li");
+  item.append(link, `${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB`);
+  byId("recording-list").prepend(item);
+  byId("recordings").hidden = false;
 }
-
-const jointScore = () => Number(byId("joint-score").value);
 
 setInterval(() => {
   const now = performance.now();
   plot.draw(now);
   if (state !== "live") return;
-  counts.times = counts.times.filter((time) => time > now - 2000);
-  counts.delays = counts.delays.slice(-30);
-  byId("rate").textContent = (counts.times.length / 2).toFixed(1);
-  byId("latency").textContent = counts.delays.length ? Math.round(median(counts.delays)) : "–";
-  byId("skipped").textContent = Math.max(0, counts.seen - counts.sent);
-  if (newest && counts.times.length === 0) clearDrawing(); // nothing came for two seconds
+  const { rate, delay } = stage.numbers(now);
+  byId("rate").textContent = rate.toFixed(1);
+  byId("latency").textContent = delay === null ? "–" : Math.round(delay);
+  byId("skipped").textContent = talk?.skipped ?? "–";
+  if (recordingSince !== null) {
+    const seconds = Math.floor((now - recordingSince) / 1000);
+    byId("record").querySelector("span").textContent =
+      `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
 }, 500);
 
 // ---- controls
 
-async function offerCameras() {
+async function offerSources() {
   const select = byId("source");
-  const [track] = stream?.getVideoTracks() ?? [];
-  const current = track?.getSettings().deviceId;
+  const chosen = select.value;
+  const current = stream?.getVideoTracks()[0]?.getSettings().deviceId;
   const cameras = await listCameras();
-  if (!cameras.length) return;
-  select.replaceChildren(
-    ...cameras.map(({ id, name }) => new Option(name, `camera:${id}`, id === current, id === current)),
-  );
+  const named = cameras.filter(({ name }) => name);
+  const options = named.length
+    ? named.map(({ id, name }) => new Option(name, `camera:${id}`, id === current, id === current))
+    : [new Option("This device's camera", "camera")];
+  if (hello.source) options.push(new Option(`Server: ${hello.source}`, "server", false, chosen === "server"));
+  select.replaceChildren(...options);
+}
+
+function redraw() {
+  video.classList.toggle("mirrored", byId("mirror").checked);
+  stage.draw();
 }
 
 function wire() {
   byId("toggle").onclick = toggle;
+  byId("record").onclick = () => talk?.say({ type: "record", on: recordingSince === null });
   byId("card-button").onclick = () => (byId("card-button").dataset.failure === "refused" ? location.reload() : start());
-  byId("source").onchange = () => state !== "idle" && start();
-  byId("preset").onchange = () => link?.send({ type: "settings", preset: byId("preset").value });
-  byId("mirror").onchange = () => {
-    video.classList.toggle("mirrored", byId("mirror").checked);
-    if (newest) draw();
-  };
+  byId("source").onchange = () => (RUNNING.includes(state) ? start() : show(obstacleHere() ? "failed" : "idle", obstacleHere()));
+  byId("preset").onchange = () => talk && opened();
+  for (const id of ["mirror", "trails", "labels"]) byId(id).onchange = redraw;
   for (const id of ["joint-score", "person-score"]) {
     byId(id).oninput = () => {
       byId(`${id}-text`).textContent = `${Math.round(100 * byId(id).value)} %`;
-      if (newest) draw();
+      stage.draw();
     };
   }
-  for (const id of ["trails", "labels"]) byId(id).onchange = () => newest && draw();
+  addEventListener("resize", () => stage.draw());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && ["live", "connecting", "reconnecting"].includes(state)) {
-      link?.close();
-      link = null;
+      talk?.close();
+      talk = null;
       show("paused");
     } else if (!document.hidden && state === "paused") connect();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, button, textarea")) return;
-    const act = { " ": toggle, r: () => byId("record").click(), t: () => byId("trails").click(), m: () => byId("mirror").click() };
-    const key = event.key.toLowerCase();
-    if (!act[key]) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, button, textarea, a")) return;
+    const click = { r: "record", t: "trails", m: "mirror", n: "labels", " ": "toggle" }[event.key.toLowerCase()];
+    if (!click) return;
     event.preventDefault();
-    act[key]();
+    byId(click).click();
   });
 }
+
+/** What keeps the chosen source from this page: nothing keeps the server's own. */
+const obstacleHere = () => (byId("source").value === "server" ? null : obstacle());
 
 async function begin() {
   wire();
@@ -289,9 +288,11 @@ async function begin() {
   byId("preset").replaceChildren(...hello.presets.map((name) => new Option(name, name, false, name === hello.preset)));
   byId("joint-score").value = hello.min_joint_score;
   byId("joint-score").oninput();
-  if (obstacle()) fail(obstacle());
+  await offerSources();
+  if (hello.source) byId("source").value = "server";
+  if (obstacleHere()) fail(obstacleHere());
   else show("idle");
 }
 
-globalThis.posetrack = { newest: () => newest, state: () => state, delays: () => counts.delays }; // for consoles
+globalThis.posetrack = { newest: () => stage.newest, delays: () => stage.delays }; // for whoever is curious
 begin();
