@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-
 from ablations.pictures import Examination, Pictures
 from ablations.variants import Variant
+from torch import Tensor, nn
+
 from posetrack.models.costs import measure
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
