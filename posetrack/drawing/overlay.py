@@ -16,23 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.drawing.strokes import (
-    PALETTE,
-    Colour,
-    Image,
-    Outline,
-    Points,
-    Style,
-    capsules,
-    colour_of,
-    discs,
-    fill,
-)
+from posetrack.drawing.colours import Colour
+from posetrack.drawing.strokes import Image, Outline, Points, Style, capsules, discs, fill
 from posetrack.drawing.trails import Trails
 from posetrack.skeletons import Edge, Skeleton
 from posetrack.types import Tracks
 
-__all__ = ["PALETTE", "Trails", "colour_of", "overlay"]
+__all__ = ["Trails", "overlay"]
 
 Rectangle = tuple[int, int, int, int]  # x, y, width, height
 
@@ -151,7 +141,10 @@ def _draw_skeleton(canvas: Image, joints: _Joints, skeleton: Skeleton, style: St
 
 
 def _draw_box(canvas: Image, box: NDArray[np.float32], style: Style, dashed: bool) -> None:
-    x1, y1, x2, y2 = box.tolist()
+    height, width = canvas.shape[:2]
+    beyond = 16 * style.width  # what is farther outside cannot be seen, and dashes cost
+    x1, x2 = np.clip(box[[0, 2]], -beyond, width + beyond).tolist()
+    y1, y2 = np.clip(box[[1, 3]], -beyond, height + beyond).tolist()
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float32)
     ends = []
     for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):

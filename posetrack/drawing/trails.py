@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.drawing.strokes import Image, Points, Style, capsules, colour_of, fade
+from posetrack.drawing.colours import colour_of
+from posetrack.drawing.strokes import Image, Points, Style, capsules, fade
 from posetrack.types import Tracks
 
 _PARTS = ("ankle", "hip")  # the first pair that is seen is followed

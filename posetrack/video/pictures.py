@@ -29,6 +29,7 @@ class PictureVideo(Video):
         self._step = 1 / Fraction(fps).limit_denominator(100_000)
         self.time_base = self._step
         self.paths = list(paths)
+        self.names = [str(path) for path in paths]
         first = next((image for p in paths if (image := PictureFile(p).first()) is not None), None)
         if first is None:
             raise InputError(

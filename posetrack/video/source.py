@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ class Video(ABC):
     start: Fraction = Fraction(0)  # seconds that a copy is moved by, so that it starts near zero
     end: Fraction | None = None  # seconds: when the last frame ends, where the file says so
     pixel_aspect: Fraction = Fraction(1)  # width / height of one pixel, upright
+    names: Sequence[str] | None = None  # of the pictures, with folders, where that is what it is made of
     path: Path | None = None  # of the local file that this is; None for pictures, addresses and cameras
     sound: str | None = None  # what FFmpeg opens for the sound; None where there is none
     warnings: list[str]
