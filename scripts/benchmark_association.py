@@ -38,6 +38,7 @@ class Drift:
     """The picture moves one pixel to the right."""
 
     cut: bool = False
+    resumed: bool = False
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         return points + np.float32(1), np.ones(len(points), bool)

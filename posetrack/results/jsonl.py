@@ -44,8 +44,10 @@ class Header:
     skeleton: Skeleton
     preset: str
     models: Mapping[str, Any] = field(default_factory=dict)  # role → name, e.g. {"pose": "hrnet_w32"}
+    pixel_aspect: float = 1.0  # width / height of one pixel; written where it is not square
 
     def to_dict(self) -> dict[str, Any]:
+        aspect = round(self.pixel_aspect, 6)
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -53,6 +55,7 @@ class Header:
             "width": self.width,
             "height": self.height,
             "fps": round(self.fps, 6),
+            **({} if aspect == 1 else {"pixel_aspect": aspect}),
             "skeleton": {
                 "name": self.skeleton.name,
                 "keypoints": list(self.skeleton.keypoints),

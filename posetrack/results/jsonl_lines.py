@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 from annotated_types import Len
@@ -43,6 +43,7 @@ class HeaderLine(TypedDict):
     skeleton: SkeletonField
     preset: Name
     models: dict[str, Any]
+    pixel_aspect: NotRequired[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]]
 
 
 @with_config(_STRICT)
@@ -110,6 +111,7 @@ def _header(line: HeaderLine) -> Header:
         _skeleton(line["skeleton"]),
         line["preset"],
         line["models"],
+        line.get("pixel_aspect", 1.0),
     )
 
 

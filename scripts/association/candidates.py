@@ -97,6 +97,7 @@ class _Filled:
     motion: Motion
     tracker: Rigid
     cut: bool = False
+    resumed: bool = False
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         moved, visible = self.motion.move(points)
