@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from posetrack import __version__
-from posetrack.commands import bench, doctor, export, fetch, render, submit, track
+from posetrack.commands import bench, doctor, export, fetch, render, status, submit, track
 from posetrack.commands import eval as eval_
 from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
@@ -17,6 +17,7 @@ from posetrack.errors import PoseTrackError
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
+    "status": status.status,
     "render": render.render,
     "export": export.export,
     "submit": submit.submit,
