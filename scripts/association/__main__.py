@@ -3,7 +3,6 @@
     python -m scripts.association study --tracks DIR --part steps --sequences 40 --seeds 3 --first-seed 10
     python -m scripts.association study --tracks DIR --part settings --half odd --seeds 2 --first-seed 10
     python -m scripts.association presets
-    python -m scripts.association time
 
 DIR holds PoseTrack18 annotations. Detector, pose network and flow are simulated (noise.py says how bad they
 are); motion, occlusion and crowds are real. Every variant meets the same errors. A study takes about 3 s of
@@ -24,7 +23,6 @@ from posetrack import __version__
 from posetrack.commands.flags import Command, parse
 from posetrack.errors import PoseTrackError
 from posetrack.presets import LIGHT, PAPER
-from scripts.association.clock import measured
 from scripts.association.noise import SYSTEMS
 from scripts.association.study import PARTS, PRESETS, VALUES, Result
 from scripts.association.study import study as compare
@@ -79,22 +77,6 @@ def settings_table() -> str:
     return table("setting | paper | light", chosen)
 
 
-def time(
-    people: Annotated[list[int] | None, "how many in view"] = None,
-    *,
-    frames: Annotated[int, "of which times are medians"] = 200,
-    docs: Annotated[Path, "folder of association.md"] = DOCS,
-) -> None:
-    """Microseconds of CPU time that the tracker takes for a frame."""
-    rows = [
-        [number, *(f"{measured(PRESETS[name], number, frames):.0f}" for name in ("light", "paper"))]
-        for number in people or [5, 20, 100]
-    ]
-    text = table("people: | light: | paper:", rows)
-    print(text)
-    fill_file(docs / "association.md", "time", text)
-
-
 def compared(system: str, results: Mapping[str, list[Result]]) -> str:
     """Mean ± deviation over the seeds."""
     rows = []
@@ -145,7 +127,7 @@ def curve(
     return x, [float(points[v].mean()) for v in x], spread
 
 
-COMMANDS: dict[str, Command] = {"study": study, "presets": presets, "time": time}
+COMMANDS: dict[str, Command] = {"study": study, "presets": presets}
 
 
 def main() -> int:

@@ -74,12 +74,7 @@ class Play:
 Kind = Literal["street", "games"]
 WALKS = (("02_01", 1.2), ("02_02", 1.6))  # clip, metres per second
 GAMES = ("01_01", "02_04", "11_01", "131_03", "03_04")  # jumps with turns, a jump, a kick, hops, turns
-HANDS = (
-    (1.5, 3.2),
-    (0.0, 0.05),
-    (6, 12),
-    (0.5, 2),
-)  # height in metres, pan, its seconds, unrest
+HANDS = ((1.5, 3.2), (0.0, 0.05), (6, 12), (0.5, 2))  # height in metres, pan, its seconds, unrest
 NEAR, FAR = 4.5, 17.0  # metres from the camera
 APART = 0.7  # metres from middle to middle: closer people stand in one another
 TRIES = 12  # ways from which each walker takes the one with the fewest collisions

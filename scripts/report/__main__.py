@@ -30,11 +30,10 @@ from scripts.report.clips import Clip, clips
 from scripts.report.failures import failures
 from scripts.report.networks import Networks
 from scripts.report.scores import scores
-from scripts.report.tradeoff import tradeoff
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "posetrack" / "demo" / "demo.mp4"
-Part = Literal["boxes", "joints", "scores", "clips", "thresholds", "failures", "tradeoff"]
+Part = Literal["boxes", "joints", "scores", "clips", "thresholds", "failures"]
 
 
 def report(
@@ -51,7 +50,7 @@ def report(
 ) -> None:
     """Measure, print, fill the card, draw the pictures."""
     torch.set_num_threads(1)
-    wanted = only or ["boxes", "joints", "scores", "clips", "thresholds", "failures", "tradeoff"]
+    wanted = only or ["boxes", "joints", "scores", "clips", "thresholds", "failures"]
     on_clips = {"clips", "thresholds", "failures"} & set(wanted)
     if on_clips and scenes is None:
         raise PoseTrackError(f"--scenes is needed for {', '.join(sorted(on_clips))}: see --help")
@@ -86,8 +85,6 @@ def report(
             show("clips", lambda: clips(rendered, curves))
         if "failures" in wanted:
             failures(rendered[:-1], pictures / "light_failures.jpg")
-    if "tradeoff" in wanted:
-        tradeoff(networks, pictures / "light_tradeoff.png")
 
 
 def carry(path: Path, calibration: Calibration) -> None:

@@ -35,17 +35,14 @@ class Networks:
     detector_weights: Path
     every: int = 1  # one in so many people and photos is looked at
 
-    def estimator(
-        self, calibration: Calibration | None = None, input_size: tuple[int, int] | None = None
-    ) -> HeatmapEstimator:
+    def estimator(self, calibration: Calibration | None = None) -> HeatmapEstimator:
         network, settings = load_network(
             "light", self.pose_weights, decoder=LIGHT.decoder, flip_test=LIGHT.flip_test
         )
-        settings = replace(settings, calibration=calibration, input_size=input_size or settings.input_size)
-        return HeatmapEstimator.fast(network, settings)
+        return HeatmapEstimator.fast(network, replace(settings, calibration=calibration))
 
-    def detector(self, calibration: Calibration | None = None, long_side: int | None = None) -> LightDetector:
-        detector = LightDetector(self.detector_weights, score_threshold=LOWEST, long_side=long_side)
+    def detector(self, calibration: Calibration | None = None) -> LightDetector:
+        detector = LightDetector(self.detector_weights, score_threshold=LOWEST)
         detector.calibration = calibration
         return detector
 
