@@ -83,7 +83,7 @@ class TracksSink:
         return self
 
     def __exit__(self, kind: Kind, error: BaseException | None, trace: Trace) -> None:
-        self._writer.close()
+        self._writer.__exit__(kind, error, trace)
 
 
 class OverlaySink:
