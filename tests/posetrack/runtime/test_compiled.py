@@ -155,7 +155,7 @@ class Waiting(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.reached.set()
-        assert self.may_go.wait(60)
+        self.may_go.wait()
         return images + 1
 
 
@@ -164,7 +164,7 @@ def test_networks_run_in_other_threads_while_one_is_compiled() -> None:
     expected = plain(pictures(1))
     with ThreadPoolExecutor(1) as pool:
         compiling = pool.submit(for_cpu, waiting, pictures(1), False)
-        assert waiting.reached.wait(60)
+        waiting.reached.wait()
         assert torch.equal(plain(pictures(1)), expected)
         waiting.may_go.set()
         assert isinstance(compiling.result(), CompiledNetwork)
@@ -268,7 +268,5 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_a_forked_process_ends() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("7", 0), done.stderr
