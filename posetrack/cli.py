@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from posetrack import __version__
+from posetrack.commands.convert import convert
+from posetrack.commands.evaluate import evaluate as evaluate_network
 from posetrack.commands.flags import Command, parse
+from posetrack.commands.train import train
 from posetrack.errors import PoseTrackError
 
 DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
@@ -249,6 +252,9 @@ COMMANDS: dict[str, Command] = {
     "export": export,
     "eval": evaluate,
     "submit": submit,
+    "train": train,
+    "evaluate": evaluate_network,
+    "convert": convert,
     "bench": bench,
     "doctor": doctor,
     "fetch": fetch,

@@ -23,7 +23,7 @@ from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.detectors.base import iou
 from posetrack.detectors.light import LightDetector
 from posetrack.presets import LIGHT
-from posetrack.training.teacher_boxes import YoloxTeacher
+from posetrack.training.tasks.teacher_boxes import YoloxTeacher
 from posetrack.types import Detections, Floats, Frame
 from posetrack.video.reader import open_video
 

@@ -22,8 +22,8 @@ from posetrack.pose.crop import crop_regions
 from posetrack.presets import LIGHT
 from posetrack.runtime.calibration import Calibration
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.augment import cut_by_edge
-from posetrack.training.occluders import draw_stranger, has_body
+from posetrack.training.examples.augment import cut_by_edge
+from posetrack.training.examples.occluders import draw_occluder, has_body
 from posetrack.types import Frame
 
 JOINTS = (
@@ -215,7 +215,7 @@ def beside_strangers(
         k = w / side
         x += aside * w * rng.choice((-1, 1))
         matrix = np.array([[k, 0, x - k * u], [0, k, y - k * v]])
-        images[str(number)] = draw_stranger(
+        images[str(number)] = draw_occluder(
             held_out.images[person.image],
             person.keypoints,
             person.labelled,

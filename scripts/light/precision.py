@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from convert_checkpoint import convert
 from torch import nn
 
 from light.markdown import table
 from light.parts import SETS, Parts
 from posetrack import presets
 from posetrack.benchmarks.validate import predict
+from posetrack.commands.convert import convert_checkpoint as convert
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 
