@@ -9,8 +9,21 @@ from collections.abc import Sequence
 from types import FrameType
 
 from posetrack import __version__
-from posetrack.commands import bench, doctor, export, fetch, live, render, status, submit, track
+from posetrack.commands import (
+    bench,
+    convert,
+    doctor,
+    export,
+    fetch,
+    live,
+    render,
+    status,
+    submit,
+    track,
+    train,
+)
 from posetrack.commands import eval as eval_
+from posetrack.commands import evaluate as evaluate_
 from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
 from posetrack.errors import PoseTrackError
@@ -23,6 +36,9 @@ COMMANDS: dict[str, Command] = {
     "export": export.export,
     "submit": submit.submit,
     "eval": eval_.evaluate,
+    "train": train.train,
+    "evaluate": evaluate_.evaluate,
+    "convert": convert.convert,
     "bench": bench.bench,
     "doctor": doctor.doctor,
     "fetch": fetch.fetch,
