@@ -56,7 +56,7 @@ class PoseSettings:
 class HeatmapEstimator:
     """A top-down pose network: (B, 3, H, W) to (B, K, H/4, W/4).
 
-    On a GPU another batch size may round in another way. In bfloat16 scores then move by at most 0.1, and 99 %
+    On a GPU another batch size may round in another way. In bfloat16 scores then move by up to 0.1, and 99 %
     of the joints with scores above 0.5 by at most a quarter of a heatmap pixel; one in 500 has two peaks of
     nearly one height and goes to the other. (Between two roundings of the bundled network on a
     CPU; 1,510 joints.)
