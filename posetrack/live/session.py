@@ -116,10 +116,13 @@ class SparseDetector:
     def account(self, seconds: float, people: int) -> None:
         """What the whole frame took, and how many people are followed."""
         self._people = people
-        rest = seconds - self._spent
+        self.measure(self._spent, seconds - self._spent)
+
+    def measure(self, detect: float, rest: float) -> None:
+        """Seconds that a frame spent in the detector (0: not asked) and elsewhere."""
         self._rest += _SMOOTH * (rest - self._rest) if self._rest else rest
-        if self._spent:
-            self._detect += _SMOOTH * (self._spent - self._detect) if self._detect else self._spent
+        if detect:
+            self._detect += _SMOOTH * (detect - self._detect) if self._detect else detect
         if self._auto:
             left = BUDGET - self._rest
             wanted = self._detect / left if left > 0 else MOST_SPARSE

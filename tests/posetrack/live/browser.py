@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import av
 import cv2
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+
+from posetrack.live.hub import Hub
+from posetrack.live.room import Room
+from posetrack.live.serve import Address, PageServer
+from posetrack.pipeline import PoseTracker
+from posetrack.presets import load
+from posetrack.video import CameraSource
 
 DEMO = Path(__file__).parents[3] / "posetrack" / "demo" / "demo.mp4"
 CAMERA = (640, 360)
@@ -62,51 +67,38 @@ def chromium(camera: Path | None, *more: str) -> Iterator[webdriver.Chrome]:
 
 
 class Server:
-    """`posetrack live --serve` as a process of its own."""
+    """The page, served from a thread; one load of the networks serves all servers of a test run."""
 
-    def __init__(self, *words: str, port: int = 0) -> None:
-        self._words, self.port = words, port
+    def __init__(
+        self, *, token: str | None = None, port: int = 0, source: Path | None = None, **hub: Any
+    ) -> None:
+        self.token, self.port, self._source, self._hub = token, port, source, hub
         self.start()
 
     def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "posetrack",
-            "live",
-            "--serve",
-            "--port",
-            str(self.port),
-            *self._words,
-        ]
-        self.process = subprocess.Popen(
-            command,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        assert " open http" in line, line + self.process.stderr.read()
-        self.url = line.split(" open ")[1].strip()
-        self.port = int(self.url.split(":")[2].split("/")[0])
+        hub = Hub(lambda name: light(), **self._hub)
+        room = Room(CameraSource(self._source, reconnect=None), hub) if self._source else None
+        self.server = PageServer(hub, Address(port=self.port, token=self.token), room)
+        self.hub, self.port = hub, self.server.port
+        self.url = self.server.greeting[0].split(" open ")[1]
+        self._thread = threading.Thread(target=self.server.run, daemon=True)
+        self._thread.start()
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End it; gives the exit code."""
-        self.process.send_signal(how)
-        self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode
+    def stop(self) -> None:
+        self.server.stop()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
-@contextmanager
-def serving(*words: str) -> Iterator[Server]:
-    server = Server(*words)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.stop()
+@cache
+def light() -> PoseTracker:
+    return load("light", "cpu")
 
 
 def wait_for(what: Callable[[], T], patience: float = PATIENCE) -> T:
