@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import time as clock
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -131,10 +132,7 @@ class SparseDetector:
 
 def _own(part: T) -> T:
     """A copy with a memory of its own; networks in it stay shared."""
-    import torch
-
-    shared: dict[int, Any] = {}
-    for value in vars(part).values():
-        if isinstance(value, torch.nn.Module):
-            shared[id(value)] = value
+    torch = sys.modules.get("torch")  # not loaded: there are no networks either
+    values = vars(part).values() if torch else ()
+    shared = {id(value): value for value in values if torch and isinstance(value, torch.nn.Module)}
     return copy.deepcopy(part, shared)

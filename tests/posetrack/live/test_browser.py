@@ -14,15 +14,8 @@ from selenium import webdriver
 from posetrack.drawing.strokes import colour_of
 from posetrack.results.jsonl import read_jsonl
 from posetrack.video import open_video
-from tests.posetrack.live.browser import (
-    CAMERA,
-    DEMO,
-    Server,
-    allow_camera,
-    chromium,
-    fake_camera,
-    wait_for,
-)
+from tests.posetrack.live.browser import CAMERA, DEMO, allow_camera, chromium, fake_camera
+from tests.posetrack.live.serving import Server, wait_for
 
 LIT = """
 const canvas = document.getElementById("drawing");

@@ -33,12 +33,11 @@ def test_two_sessions_share_networks_but_no_identities() -> None:
     system = block_tracker()
     one, two = Session(system, 1), Session(system, 1)
     assert ids(one, 20, 0.0) == [1]
-    assert ids(one, None, 0.1) == []
     assert ids(two, 60, 0.0) == [1]
     assert ids(one, 90, FORGET_AFTER + 1) == [2]
     assert ids(two, 61, 0.1) == [1]
     assert isinstance(system.detector, BlockDetector)
-    assert system.detector.asked == 5
+    assert system.detector.asked == 4
 
 
 def test_between_detections_flow_carries_the_boxes() -> None:
