@@ -142,13 +142,14 @@ def track_video(
         PoseTrackError: the request itself is wrong.
     """
     from posetrack.detectors.from_file import CachedDetections
+    from posetrack.files import locked
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
     from posetrack.sinks import OverlaySink, TracksSink, run
     from posetrack.video import open_video, prefetch
 
     out = options.make_folder(out)
-    with open_video(source) as clip:
+    with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
         outputs = output_paths(clip, out, video)
         options.refuse_existing(outputs, overwrite)
         system = tracker or load(preset, device, weights=weights)
