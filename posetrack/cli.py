@@ -8,8 +8,21 @@ from collections.abc import Sequence
 from types import FrameType
 
 from posetrack import __version__
-from posetrack.commands import bench, doctor, export, fetch, render, status, submit, track
+from posetrack.commands import (
+    bench,
+    convert,
+    doctor,
+    export,
+    fetch,
+    live,
+    render,
+    status,
+    submit,
+    track,
+    train,
+)
 from posetrack.commands import eval as eval_
+from posetrack.commands import evaluate as evaluate_
 from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
 from posetrack.commands.streams import complaint, safe_streams
@@ -17,11 +30,15 @@ from posetrack.errors import PoseTrackError
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
+    "live": live.live,
     "status": status.status,
     "render": render.render,
     "export": export.export,
     "submit": submit.submit,
     "eval": eval_.evaluate,
+    "train": train.train,
+    "evaluate": evaluate_.evaluate,
+    "convert": convert.convert,
     "bench": bench.bench,
     "doctor": doctor.doctor,
     "fetch": fetch.fetch,

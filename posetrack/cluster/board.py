@@ -3,7 +3,7 @@
     done/ID.json      written last, when the results stand in OUT under their own names
     failed/ID.json    given up: the reason, and how often it was tried
     tried/ID.json     how often it was begun; it outlives whoever began it
-    lock/ID           held by the process that is at it; the system lets go of it when that process dies
+    lock/.ID.lock     held by the process that is at it; the system lets go of it when that process dies
     work/ID-.../      results in the making, under a name of their own for each attempt
 
 A task may be begun twice, by two drivers or after a kill; its results appear once, by renaming.
@@ -17,13 +17,13 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posetrack.errors import PoseTrackError
-from posetrack.files import replacing
+from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import locked, replacing
 
 STATES = ("done", "failed", "tried")
 
@@ -69,20 +69,16 @@ class Board:
     def running(self) -> int:
         """How many tasks are held by a process now."""
         held = 0
-        for path in (self.folder / "lock").glob("*"):
-            with self.claim(path.name) as free:
+        for path in (self.folder / "lock").glob(".*.lock"):
+            with self.claim(path.name[1:-5]) as free:
                 held += not free
         return held
 
     def tidy(self) -> None:
-        """Take away the locks that nobody holds, and empty folders."""
-        for path in (self.folder / "lock").glob("*"):
-            with self.claim(path.name) as free:
-                if free:
-                    path.unlink(missing_ok=True)
-        for name in ("lock", "work"):
-            with suppress(OSError):
-                (self.folder / name).rmdir()
+        """Take away empty folders, and locks whose processes were killed."""
+        self.running()
+        with suppress(OSError):
+            (self.folder / "lock").rmdir()
 
     def forget_failure(self, identity: str) -> None:
         for state in ("failed", "tried"):
@@ -94,20 +90,13 @@ class Board:
     @contextmanager
     def claim(self, identity: str) -> Iterator[bool]:
         """True inside the block for the one process that holds the task; False where another one does."""
-        from filelock import FileLock, Timeout
-
-        path = self.folder / "lock" / identity
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.folder / "lock" / identity))
+            except InputError:
+                yield False
+                return
             yield True
-        finally:
-            lock.release()
 
     @contextmanager
     def workplace(self, identity: str) -> Iterator[Path]:

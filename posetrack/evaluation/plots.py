@@ -35,13 +35,13 @@ SIDES = {"right": ("#c8553d", "right"), "left": ("#1b6ca8", "left"), "head": ("#
 def plot_report(report: PoseTrackReport, directory: Path) -> list[Path]:
     """joints.png, precision_recall.png and timeline_SEQUENCE.png in a folder; the paths written."""
     pictures = {"joints.png": joint_bars(report), "precision_recall.png": precision_recall(report)}
-    written = [_save(figure, directory / name) for name, figure in pictures.items()]
+    written = [save(figure, directory / name) for name, figure in pictures.items()]
     for sequence in report.sequences:
-        written.append(_save(timeline(sequence), directory / f"timeline_{sequence.name}.png"))
+        written.append(save(timeline(sequence), directory / f"timeline_{sequence.name}.png"))
     return written
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, facecolor="white")
     return path
@@ -57,14 +57,14 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     place[-1] += 0.6
     width = 0.2
     lowest = 0.0
-    for i, (metric, (title, colour)) in enumerate(METRICS.items()):
+    for i, (metric, (metric_title, colour)) in enumerate(METRICS.items()):
         scores = report.scores[metric]
         values = np.array([*(scores[JOINTS.index(joint)] for joint in joints), report.totals[metric]])
         # MOTA has no lower bound: cut the bar, keep its number
         shown = np.maximum(np.nan_to_num(values), -20)
         lowest = min(lowest, float(shown.min()))
         x = place + (i - 1.5) * width
-        axes.bar(x, shown, width * 0.92, color=colour, label=title, zorder=2)
+        axes.bar(x, shown, width * 0.92, color=colour, label=metric_title, zorder=2)
         for at, height, value in zip(x, shown, values, strict=True):
             text = "n/a" if np.isnan(value) else f"{value:.0f}"
             axes.text(
@@ -77,8 +77,8 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     axes.set_xlim(place[0] - 0.6, place[-1] + 0.6)
     axes.set_ylabel("percent")
     axes.legend(ncols=4, loc="upper right", bbox_to_anchor=(1, 1.13), frameon=False)
-    _bare(axes)
-    _title(axes, "PoseTrack metrics by joint", _size(report))
+    bare(axes)
+    title(axes, "PoseTrack metrics by joint", _size(report))
     return figure
 
 
@@ -113,7 +113,7 @@ def precision_recall(report: PoseTrackReport) -> Figure:
         legend.get_title().set_fontsize(9)
         axes.set_xlim(0, 1.01)
         axes.set_ylim(0, 1.03)
-        _bare(axes, both=True)
+        bare(axes, both=True)
     last = panels.flat[-1]
     last.axis("off")
     last.text(0, 0.95, f"mAP {report.totals['ap']:.1f}", fontsize=22, color=INK, va="top")
@@ -158,7 +158,7 @@ def timeline(sequence: SequenceResult) -> Figure:
             panel.spines[side].set_visible(False)
         panel.tick_params(axis="y", length=0, colors=INK)
     numbers = f"{int((~followed).sum())} of {len(row)} poses missed, {int(story.switched.sum())} id changes, "
-    _title(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
+    title(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
     handles = [
         Patch(color=_colour(0), label="followed (number: track id; height: share of joints found)"),
         Patch(color=MISSED, label="missed"),
@@ -220,7 +220,7 @@ def _label(joint: str) -> str:
     return names.get(joint, joint.replace("_", " "))
 
 
-def _title(axes: Axes, title: str, subtitle: str) -> None:
+def title(axes: Axes, title: str, subtitle: str) -> None:
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=22)
     axes.annotate(
         subtitle,
@@ -233,7 +233,7 @@ def _title(axes: Axes, title: str, subtitle: str) -> None:
     )
 
 
-def _bare(axes: Axes, *, both: bool = False) -> None:
+def bare(axes: Axes, *, both: bool = False) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
