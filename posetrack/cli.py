@@ -14,6 +14,7 @@ from posetrack.commands import eval as eval_
 from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
 from posetrack.errors import PoseTrackError
+from posetrack.namesakes import refuse_namesakes
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
@@ -42,6 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
             COMMANDS,
             sys.argv[1:] if words is None else words,
         )
+        refuse_namesakes()
         if words is None:
             signal.signal(signal.SIGTERM, _terminate)
         code = command(**values) or DONE

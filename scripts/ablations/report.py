@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from ablations.variants import VARIANTS
+from scripts.ablations.variants import VARIANTS
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ablations.pictures import Examination, Pictures
-from ablations.variants import Variant
 from posetrack.models.costs import measure
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
@@ -19,6 +17,8 @@ from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
 from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from scripts.ablations.pictures import Examination, Pictures
+from scripts.ablations.variants import Variant
 
 SIGMA = 1.0  # of the targets, heatmap pixels, at every size and resolution
 SMALLEST_FOR_DARK = 5  # heatmap pixels on the short side
