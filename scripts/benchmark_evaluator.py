@@ -4,8 +4,8 @@
 
 Takes annotated sequences of a folder, makes predictions from them with seeded noise (joints that jitter,
 missed and doubled people, dropped joints, changed ids), and evaluates them once, 4 and 16 times over: wall
-and CPU time and peak memory of the whole process, its start included. The reference is the loop that the tests
-hold the evaluator to, motmetrics inside; it reads the same files.
+and CPU time and peak memory of the whole process, its start included. The reference is the loop that the
+tests hold the evaluator to, motmetrics inside; it reads the same files.
 """
 
 from __future__ import annotations

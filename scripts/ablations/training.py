@@ -18,7 +18,7 @@ from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
-from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.tasks.losses import gaussian_targets, spatial_cross_entropy
 
 SIGMA = 1.0  # of the targets, heatmap pixels, at every size and resolution
 SMALLEST_FOR_DARK = 5  # heatmap pixels on the short side
