@@ -15,7 +15,7 @@ from flow.base import Image, Motion
 from flow.field import DenseMotion, Field
 from flow.pairs import Pairs
 from flow.scale import WorkingScale, check_scale
-from flow.still import Cut
+from flow.still import Cut, resume
 
 Forward = Callable[[Tensor], Tensor]  # (B, 2, 3, h, w) float RGB 0..1 -> (B, 2, h, w) pixels, first to second
 
@@ -72,7 +72,7 @@ class NetworkFlow:
             backs = self._fields([(b.small, a.small) for a, b in both]) if self._check else [None] * len(both)
             for i, field, back in zip(chosen, fields, backs, strict=True):
                 motions[i] = DenseMotion(field, scale, back)
-        return motions
+        return resume(motions, self._pairs.resumed)
 
     def _prepare(self, image: Image) -> _Frame:
         scale = WorkingScale.of(image.shape[1], image.shape[0], self._scale)

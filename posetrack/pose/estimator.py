@@ -117,7 +117,7 @@ class HeatmapEstimator:
         ends = np.cumsum(counts)
         return [poses[end - n : end] for n, end in zip(counts, ends, strict=True)]
 
-    def one(self, frame: Frame, detections: Detections) -> Poses:
+    def estimate_frame(self, frame: Frame, detections: Detections) -> Poses:
         """Poses of one frame."""
         return self([frame], [detections])[0]
 

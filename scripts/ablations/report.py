@@ -8,9 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from numpy.typing import NDArray
-
 from ablations.variants import VARIANTS
+from numpy.typing import NDArray
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-
 from ablations.pictures import Examination, Pictures
 from ablations.variants import Variant
+from torch import Tensor, nn
+
 from posetrack.models.costs import measure
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
-from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.tasks.losses import gaussian_targets, spatial_cross_entropy
 
 SIGMA = 1.0  # of the targets, heatmap pixels, at every size and resolution
 SMALLEST_FOR_DARK = 5  # heatmap pixels on the short side

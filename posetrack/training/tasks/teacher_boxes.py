@@ -1,0 +1,165 @@
+"""Soft person boxes from a YOLOX network in ONNX form: what the light detector learns from, made once.
+
+Every picture is seen plain and mirrored; boxes of both passes that agree become one, with the mean of their
+scores (a box that only one pass has keeps half its score), so the score says how sure the teacher is. Needs
+onnxruntime, which is a development dependency only.
+
+    >>> teacher = YoloxTeacher("yolox_nano_416.onnx")
+    >>> boxes, scores = teacher(image)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posetrack.boxes import iou, nms
+from posetrack.datasets.boxes import decoded, read_boxes, tar_members
+
+Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+SIDE = 416  # pixels, the input of the network
+FLOOR = 0.03  # scores below are not looked at
+KEPT = 0.1  # mean scores below are not written
+SAME = 0.6  # IoU from which two boxes show the same person
+
+
+class YoloxTeacher:
+    """Person boxes and soft scores of single pictures."""
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+        cells = [(side // s, s) for side, s in ((SIDE, 8), (SIDE, 16), (SIDE, 32))]
+        grids = [np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) for n, _ in cells]
+        self.cells = np.concatenate(grids).astype(np.float32)  # (3549, 2) x, y
+        self.strides = np.concatenate([np.full((n * n, 1), s, np.float32) for n, s in cells])
+
+    def __call__(self, image: Image) -> tuple[Floats, Floats]:
+        """(N, 4) xyxy pixels of the picture and (N,) scores, mean of the plain and the mirrored view."""
+        plain = self.one_view(image)
+        boxes, scores = self.one_view(np.ascontiguousarray(image[:, ::-1]))
+        boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [image.shape[1], 0, image.shape[1], 0]
+        return merge([plain, (boxes.astype(np.float32), scores)])
+
+    def one_view(self, image: Image) -> tuple[Floats, Floats]:
+        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill the input, as YOLOX does."""
+        scale = min(SIDE / image.shape[0], SIDE / image.shape[1])
+        small = cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)))
+        canvas = np.full((SIDE, SIDE, 3), 114, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small[..., ::-1]  # YOLOX takes BGR
+        blob = canvas.transpose(2, 0, 1)[None].astype(np.float32)
+        raw = self.session.run(None, {self.input: blob})[0][0]
+        scores = raw[:, 4] * raw[:, 5]  # objectness x person
+        keep = scores >= FLOOR
+        centre = (raw[keep, :2] + self.cells[keep]) * self.strides[keep]
+        half = np.exp(raw[keep, 2:4]) * self.strides[keep] / 2
+        boxes = np.concatenate([centre - half, centre + half], 1) / scale
+        boxes = np.clip(boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
+        kept = nms(boxes, scores[keep], SAME)
+        return boxes[kept], scores[keep][kept]
+
+
+def with_labelled_person(boxes: Floats, scores: Floats, person: Floats) -> tuple[Floats, Floats]:
+    """Put in the person whom a human labelled: the teacher's box gets score 1, or the human's comes in.
+
+    Args:
+        boxes, scores: (N, 4) xyxy and (N,) of the teacher.
+        person: (4,) xyxy from labelled joints.
+    """
+    overlap = iou(person[None], boxes)[0] if len(boxes) else np.zeros(0, np.float32)
+    agreeing = np.flatnonzero((overlap > 0.5) & (scores >= 0.1))
+    if len(agreeing):
+        scores = scores.copy()
+        scores[agreeing[np.argmax(scores[agreeing])]] = 1.0
+        return boxes, scores
+    doubtful = (overlap > 0.3) & (scores < 0.25)  # the teacher's guesses at the same person
+    return np.concatenate([person[None], boxes[~doubtful]]), np.concatenate(
+        [np.ones(1, np.float32), scores[~doubtful]]
+    )
+
+
+def label(
+    tars: Sequence[str | Path], labelled: Sequence[str | Path], teacher: YoloxTeacher
+) -> dict[str, object]:
+    """COCO-style content with a scored box for everybody whom the teacher or a human sees.
+
+    Args:
+        tars: JPEG files in tars.
+        labelled: COCO keypoint files with the bbox of persons labelled by hand.
+        teacher: sees everybody else.
+    """
+    persons = {name: found[0] for path in labelled for name, found in read_boxes(path).items()}
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for tar in tars:
+        for name, data in tar_members(tar):
+            image = decoded(data, f"{tar}: {name}")
+            boxes, scores = teacher(image)
+            for person in persons.get(name, ()):
+                boxes, scores = with_labelled_person(boxes, scores, person)
+            images.append(
+                {"id": len(images) + 1, "file_name": name, "width": image.shape[1], "height": image.shape[0]}
+            )
+            for (x0, y0, x1, y1), score in zip(boxes.tolist(), scores.tolist(), strict=True):
+                if score >= KEPT:
+                    bbox = [round(x0, 1), round(y0, 1), round(x1 - x0, 1), round(y1 - y0, 1)]
+                    annotations.append({"id": len(annotations) + 1, "image_id": len(images), "category_id": 1,
+                                        "bbox": bbox, "score": round(score, 3)})  # fmt: skip
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
+
+
+# Files of soft boxes; for each the archives of the data pack with its pictures, and who is labelled in them.
+LSPET = {
+    "train.json": (("train-00.tar", "train-01.tar", "train-02.tar"), ("lspet_train.json",)),
+    "val.json": (("val.tar",), ("lspet_val.json",)),
+    "backgrounds.json": (("backgrounds.tar",), ()),
+}
+
+
+def label_lspet(lspet: Path, teacher: Path, folder: Path) -> None:
+    """Write those files of `LSPET` that `folder` does not have; in all about five minutes on two cores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (tars, people) in LSPET.items():
+        if not (folder / name).exists():
+            print(f"labelling {', '.join(tars)}", flush=True)
+            content = label([lspet / t for t in tars], [lspet / p for p in people], YoloxTeacher(teacher))
+            temporary = folder / f"{name}.tmp"
+            temporary.write_text(json.dumps(content))
+            os.replace(temporary, folder / name)
+
+
+def merge(views: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Boxes of several views of one picture: those that agree become one, scores averaged over all views."""
+    boxes = np.concatenate([b for b, _ in views])
+    scores = np.concatenate([s for _, s in views])
+    view = np.concatenate([np.full(len(s), v) for v, (_, s) in enumerate(views)])
+    free = np.ones(len(boxes), bool)
+    overlap = iou(boxes, boxes)
+    merged: list[tuple[Floats, float]] = []
+    for i in np.argsort(-scores, kind="stable"):
+        if not free[i]:
+            continue
+        group = [int(i)]
+        for v in set(view.tolist()) - {view[i]}:
+            rivals = np.flatnonzero(free & (view == v) & (overlap[i] >= SAME))
+            group += [int(rivals[np.argmax(scores[rivals])])] if len(rivals) else []
+        free[group] = False
+        weight = scores[group] / scores[group].sum()
+        merged.append(((boxes[group] * weight[:, None]).sum(0), float(scores[group].sum() / len(views))))
+    merged.sort(key=lambda item: -item[1])
+    return (
+        np.array([b for b, _ in merged], np.float32).reshape(-1, 4),
+        np.array([s for _, s in merged], np.float32),
+    )
