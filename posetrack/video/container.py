@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
 from av.format import Flags as FormatFlags
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from posetrack.errors import InputError
@@ -146,16 +149,17 @@ class FileVideo(Video):
         self, container: InputContainer, stream: VideoStream, account: _Account
     ) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded; the account tells of the others."""
-        packets = container.demux(stream)
+        packets = packets_of(container, stream)
         clock = picture_clock(self)
         while True:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
                 account.stopped = reason(error)
-                packet = None
+                yield from stream.decode(None)  # what the decoder still holds
+                return
             if packet is None:
-                break
+                return
             account.packets += packet.size > 0
             if self._only_decoding_times:
                 packet.pts = packet.dts
@@ -170,8 +174,6 @@ class FileVideo(Video):
                 if picture.is_corrupt:
                     account.damaged.append(_seconds(picture.pts, stream))
                 yield picture
-        if account.stopped:
-            yield from stream.decode(None)  # what the decoder still holds
 
     def _account(self, account: _Account) -> list[str]:
         end = f"{float(account.last_time):.2f} s"
@@ -282,6 +284,25 @@ def open_input(url: str, local: bool) -> InputContainer:
         return av.open(url, "r", metadata_errors="replace")
     options = _RECONNECT if url.lower().startswith("http") else {}
     return av.open(url, "r", metadata_errors="replace", timeout=NETWORK_TIMEOUT, options=options)
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """Packets of the streams in the order of the file, and an empty one at the end of each.
+
+    FFmpeg takes the end of an answer whose length the server did not tell for an error.
+    """
+    try:
+        yield from container.demux(*streams)
+    except OSError as error:
+        if error.errno != errno.EIO or container.size >= 0:
+            raise
+        yield from (_end_of(stream) for stream in streams)
+
+
+def _end_of(stream: Stream) -> Packet[Any]:
+    packet: Packet[Any] = Packet()
+    packet.stream = stream
+    return packet
 
 
 def closing_container(url: str, name: str, path: Path | None) -> AbstractContextManager[InputContainer]:

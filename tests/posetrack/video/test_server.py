@@ -23,6 +23,7 @@ class Site(ThreadingHTTPServer):
     daemon_threads = True
     body = b""
     ranges = True
+    length = True  # and how long each answer is
     cut: int | None = None
     answers = 0
     stall_from: int | None = None  # the answer from which on only the first bytes come
@@ -45,9 +46,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         body = site.body[start:]
-        self.send_header("Content-Length", str(len(body)))
+        if site.length:
+            self.send_header("Content-Length", str(len(body)))
         if site.ranges:
             self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Connection", "close")
         self.end_headers()
         try:
             if site.stall_from is not None and number >= site.stall_from:
@@ -104,6 +107,17 @@ def test_no_parts_of_files_where_none_are_needed(serve: Serve, tmp_path: Path) -
     source = write_video(tmp_path / "a.mkv", numbered(20), sound=True)
     video = open_video(serve(source, ranges=False))
     assert [number_of(f.image) for f in video] == list(range(20))
+
+
+def test_a_stream_of_unknown_length(serve: Serve, tmp_path: Path) -> None:
+    """As live recordings come: no duration in the file, no length from the server."""
+    source = write_video(
+        tmp_path / "a.webm", numbered(20), codec="libvpx", sound="libopus", container={"live": "1"}
+    )
+    writer = copy(serve(source, ranges=False, length=False), tmp_path / "out.mp4")  # type: ignore[arg-type]
+    assert stored_times(writer.path) == stored_times(source)
+    assert sound_packets(writer.path) == sound_packets(source)
+    assert writer.warnings == []
 
 
 def test_answers_that_end_early_are_asked_again(serve: Serve, tmp_path: Path) -> None:
