@@ -16,7 +16,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
-from posetrack.video.container import open_input, packets_of, reason, video_stream
+from posetrack.video.opening import open_input, packets_of, reason, video_stream
 from posetrack.video.source import Video
 from posetrack.video.timeline import AnyPacket, SoundClock, move, picture_clock
 

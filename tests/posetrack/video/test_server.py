@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from posetrack.errors import InputError
-from posetrack.video import container, open_video
+from posetrack.video import open_video, opening
 from tests.posetrack.media import noisy, number_of, numbered, sound_packets, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
@@ -131,7 +131,7 @@ def test_a_server_that_ends_early_for_good(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without parts nobody can ask for the rest: what is missing is told."""
-    monkeypatch.setattr(container, "_RECONNECT", {})
+    monkeypatch.setattr(opening, "_RECONNECT", {})
     source = write_video(tmp_path / "a.mp4", noisy(90), container={"movflags": "faststart"})
     video = open_video(serve(source, cut=source.stat().st_size * 5 // 6, ranges=False))
     frames = list(video)
@@ -144,8 +144,8 @@ def test_sound_that_stalls_does_not_hang_the_run(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sound has a connection of its own."""
-    monkeypatch.setattr(container, "NETWORK_TIMEOUT", (2.0, 2.0))
-    monkeypatch.setattr(container, "_RECONNECT", {})
+    monkeypatch.setattr(opening, "NETWORK_TIMEOUT", (2.0, 2.0))
+    monkeypatch.setattr(opening, "_RECONNECT", {})
     source = write_video(tmp_path / "a.mkv", noisy(20), sound=True)
     address = serve(source, ranges=False)
 
