@@ -1,6 +1,6 @@
 """Does what HRNet adds pay off? Its paper's ablations on a narrow network, under one small, equal budget.
 
-    python scripts/study_ablations.py --data ../shared/data/lspet --out docs/ --pictures 19200 --seeds 1 2 3
+    python -m scripts.study_ablations --data ../shared/data/lspet --out docs/ --pictures 19200 --seeds 1 2 3
 
 Every variant is trained from scratch on the same pictures in the same order, once per seed, and examined on
 held-out people. Results go, a line per run, to --results; a study that was stopped goes on where it was.
@@ -18,12 +18,12 @@ from typing import Any
 
 import cv2
 import torch
-from ablations.pictures import Examination, Pictures, examination, training_pictures
-from ablations.report import DARK, QUARTER, by_variant, draw_exchange, draw_sizes, table
-from ablations.training import run
-from ablations.variants import SIZE, VARIANTS, in_order
 
 from posetrack.datasets.lspet import read_lspet
+from scripts.ablations.pictures import Examination, Pictures, examination, training_pictures
+from scripts.ablations.report import DARK, QUARTER, by_variant, draw_exchange, draw_sizes, table
+from scripts.ablations.training import run
+from scripts.ablations.variants import SIZE, VARIANTS, in_order
 
 FIGURE_5 = ["HRNet", "heatmaps at 1/8", "heatmaps at 1/16", "heatmaps at 1/32"]
 # Reference of the differences, rows, and how joints are read.

@@ -7,6 +7,8 @@ import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import uvicorn
 
@@ -53,26 +55,51 @@ def serve(hub: Hub, address: Address, room: Room | None = None) -> None:
     Raises:
         PoseTrackError: the port is taken, or the certificate cannot be used.
     """
-    token = address.token or (None if address.local else new_token())
-    if address.tls_cert and address.tls_key:
-        _check_certificate(address.tls_cert, address.tls_key)
-    bound = _bind(address)
-    config = uvicorn.Config(
-        create_app(hub, room, token=token, secure=address.tls_cert is not None),
-        ws="websockets-sansio",
-        ws_max_size=protocol.MAX_BYTES,
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,  # addresses hold the token
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_PATIENCE,
-        ssl_certfile=address.tls_cert,
-        ssl_keyfile=address.tls_key,
-    )
-    for line in _greeting(address, bound.getsockname()[1], token):
-        print(line, file=sys.stderr, flush=True)
-    uvicorn.Server(config).run(sockets=[bound])
+    with PageServer(hub, address, room) as server:
+        for line in server.greeting:
+            print(line, file=sys.stderr, flush=True)
+        server.run()
+
+
+class PageServer:
+    """A server whose port is open already; `run` answers until `stop`."""
+
+    def __init__(self, hub: Hub, address: Address, room: Room | None = None) -> None:
+        token = address.token or (None if address.local else new_token())
+        if address.tls_cert and address.tls_key:
+            _check_certificate(address.tls_cert, address.tls_key)
+        self._bound = _bind(address)
+        self.port: int = self._bound.getsockname()[1]
+        self.greeting = _greeting(address, self.port, token)
+        config = uvicorn.Config(
+            create_app(hub, room, token=token, secure=address.tls_cert is not None),
+            ws="websockets-sansio",
+            ws_max_size=protocol.MAX_BYTES,
+            ws_per_message_deflate=False,
+            log_config=None,
+            access_log=False,  # addresses hold the token
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_PATIENCE,
+            ssl_certfile=address.tls_cert,
+            ssl_keyfile=address.tls_key,
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        self._server.run(sockets=[self._bound])
+
+    def stop(self) -> None:
+        """From any thread: let go of everybody, and return from `run`."""
+        self._server.should_exit = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bound.close()
 
 
 def _bind(address: Address) -> socket.socket:
@@ -81,6 +108,7 @@ def _bind(address: Address) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((address.host, address.port))
+        bound.listen()  # so that whoever reads the address may come at once
     except OSError as error:
         bound.close()
         raise PoseTrackError(

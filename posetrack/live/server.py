@@ -54,8 +54,10 @@ def create_app(
     async def stream(request: Request) -> Response:
         if room is None:
             return PlainTextResponse("This server has no source of its own.\n", 404)
+        if hub.clients >= hub.max_clients:
+            return PlainTextResponse(f"All {hub.max_clients} places are taken.\n", 503)
         media = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        return StreamingResponse(mjpeg(room), media_type=media)
+        return StreamingResponse(mjpeg(room, hub), media_type=media)
 
     async def visit(socket: WebSocket) -> None:
         await _admit(socket, hub, lambda: Visitor(socket, hub).serve())

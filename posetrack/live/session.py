@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import time as clock
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -116,10 +117,13 @@ class SparseDetector:
     def account(self, seconds: float, people: int) -> None:
         """What the whole frame took, and how many people are followed."""
         self._people = people
-        rest = seconds - self._spent
+        self.measure(self._spent, seconds - self._spent)
+
+    def measure(self, detect: float, rest: float) -> None:
+        """Seconds that a frame spent in the detector (0: not asked) and elsewhere."""
         self._rest += _SMOOTH * (rest - self._rest) if self._rest else rest
-        if self._spent:
-            self._detect += _SMOOTH * (self._spent - self._detect) if self._detect else self._spent
+        if detect:
+            self._detect += _SMOOTH * (detect - self._detect) if self._detect else detect
         if self._auto:
             left = BUDGET - self._rest
             wanted = self._detect / left if left > 0 else MOST_SPARSE
@@ -128,10 +132,7 @@ class SparseDetector:
 
 def _own(part: T) -> T:
     """A copy with a memory of its own; networks in it stay shared."""
-    import torch
-
-    shared: dict[int, Any] = {}
-    for value in vars(part).values():
-        if isinstance(value, torch.nn.Module):
-            shared[id(value)] = value
+    torch = sys.modules.get("torch")  # not loaded: there are no networks either
+    values = vars(part).values() if torch else ()
+    shared = {id(value): value for value in values if torch and isinstance(value, torch.nn.Module)}
     return copy.deepcopy(part, shared)

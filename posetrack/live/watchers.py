@@ -131,12 +131,13 @@ async def _until_gone(socket: WebSocket) -> None:
         pass
 
 
-async def mjpeg(room: Room) -> AsyncIterator[bytes]:
-    """The annotated pictures as multipart/x-mixed-replace."""
+async def mjpeg(room: Room, hub: Hub) -> AsyncIterator[bytes]:
+    """The annotated pictures as multipart/x-mixed-replace; takes a client's place."""
     number = 0
-    while room.camera.state != "ended":
-        number, moment = await room.after(number, PATIENCE)
-        if moment is not None:
-            data = await anyio.to_thread.run_sync(moment.annotated)
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-            yield head.encode() + data + b"\r\n"
+    with hub.place():
+        while room.camera.state != "ended":
+            number, moment = await room.after(number, PATIENCE)
+            if moment is not None:
+                data = await anyio.to_thread.run_sync(moment.annotated)
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                yield head.encode() + data + b"\r\n"

@@ -39,7 +39,8 @@ _SHORT_LOOK = {"analyzeduration": "500000", "probesize": "100000"}  # microsecon
 _OPTIONS = {
     "rtsp": _LOW_DELAY | _SHORT_LOOK | {"rtsp_transport": "tcp", "timeout": "5000000"},  # microseconds
     "rtmp": _LOW_DELAY | _SHORT_LOOK,  # its own "timeout" would make it a server
-    "http": _LOW_DELAY | {"analyzeduration": "500000", "probesize": "1000000"},  # a JPEG may be large
+    # no "nobuffer": of a short file, looking at it would leave nothing; a JPEG may be large
+    "http": {"flags": "low_delay", "analyzeduration": "500000", "probesize": "1000000"},
     "udp": _LOW_DELAY | {"analyzeduration": "1000000", "overrun_nonfatal": "1"},
 }
 _CAMERA_OPTIONS: tuple[

@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ablations.pictures import examination, training_pictures
-from ablations.report import (
+
+from posetrack.datasets.lspet import Lspet
+from posetrack.datasets.people import HeldOut, Person
+from posetrack.models.costs import measure
+from posetrack.skeletons import POSETRACK18
+from scripts.ablations.pictures import examination, training_pictures
+from scripts.ablations.report import (
     QUARTER,
     by_variant,
     differences,
@@ -20,13 +25,8 @@ from ablations.report import (
     spread,
     table,
 )
-from ablations.training import Schedule, run
-from ablations.variants import BASELINE, NARROW, SIZE, VARIANTS, Variant, in_order
-
-from posetrack.datasets.lspet import Lspet
-from posetrack.datasets.people import HeldOut, Person
-from posetrack.models.costs import measure
-from posetrack.skeletons import POSETRACK18
+from scripts.ablations.training import Schedule, run
+from scripts.ablations.variants import BASELINE, NARROW, SIZE, VARIANTS, Variant, in_order
 
 K = len(POSETRACK18)
 

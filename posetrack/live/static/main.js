@@ -57,7 +57,8 @@ function card(next, failure, reason) {
   byId("card").hidden = next === "live";
   if (failure) {
     const { title, text, button, note } = FAILURES[failure];
-    fill(title, reason && failure === "full" ? `${sentence(reason)} Try again in a moment.` : text, button, note?.());
+    const said = reason && ["full", "ended"].includes(failure) ? sentence(reason) : "";
+    fill(title, `${said} ${text}`.trim(), button, note?.());
   } else if (words) {
     fill(...words);
   }
@@ -89,7 +90,10 @@ function fail(key, reason = "") {
 
 async function start() {
   halt();
-  if (byId("source").value === "server") return connect();
+  if (byId("source").value === "server") {
+    byId("mirror").checked = false;
+    return connect();
+  }
   show("asking");
   try {
     stream = await openCamera(byId("source").value.replace(/^camera:?/, ""));
@@ -162,6 +166,7 @@ function tracks(message, image, delay) {
   if (state !== "live") show("live");
   video.classList.toggle("behind", Boolean(image));
   byId("picture").hidden = !image;
+  byId("stage").style.aspectRatio = `${message.width} / ${message.height}`;
   stage.take(message, image);
   requestAnimationFrame(() => {
     if (stage.newest !== message) return;
@@ -180,15 +185,16 @@ function said(message) {
     if (message.why) banner(sentence(message.why));
     for (const file of message.files) list(file);
   } else if (message.type === "state") {
+    if (message.state === "ended") return fail("ended", message.why || `${message.source} has ended`);
     if (state !== "live") show("live");
+    const tries = message.tries > 1 ? `, try ${message.tries}` : "";
     banner(
-      {
-        lost: `${message.source} has gone quiet. Looking for it${message.tries ? `, try ${message.tries}` : ""}.`,
-        ended: message.why ? sentence(message.why) : `${message.source} has ended.`,
-        live: `Waiting for ${message.source}.`,
-      }[message.state],
+      message.state === "lost"
+        ? `${message.source} has gone quiet. Looking for it${tries}.`
+        : `Waiting for ${message.source}.`,
     );
   }
+  return undefined;
 }
 
 function setRecording(on) {

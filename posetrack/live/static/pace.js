@@ -36,9 +36,8 @@ export class Pace {
 
   /** An answer: ms on the way, ms that the picture waited for the networks, ms that they took. */
   account(transport, waited, took) {
-    const least = this.interval < took * 0.5 ? took * 0.5 : this.interval;
-    if (waited > SPARE) this.interval = Math.min(least + 0.5 * (waited - SPARE), 2000);
-    else this.interval *= 0.97;
+    if (waited > SPARE) this.interval = Math.min(this.interval + 0.3 * (waited - SPARE), took + waited);
+    else this.interval *= 0.85;
     this.samples.push([transport, took]);
     if (this.samples.length < WINDOW) return;
     const [link, server] = [0, 1].map((k) => median(this.samples.map((sample) => sample[k])));

@@ -33,8 +33,13 @@ export const FAILURES = {
   },
   full: {
     title: "All places are taken",
-    text: "This server is busy with other people. Try again in a moment.",
+    text: "Try again in a moment.",
     button: "Try again",
+  },
+  ended: {
+    title: "The source has ended",
+    text: "",
+    button: "Look again",
   },
   token: {
     title: "The access token is not valid any more",

@@ -155,7 +155,7 @@ def test_wrong_requests_are_one_line(
     assert run(world, "coco", *more, weights=file) == 2
     error = capsys.readouterr().err
     assert message in error
-    assert error.startswith("error: ")
+    assert error.startswith("posetrack: ")
     assert error.count("\n") == 1
 
 
@@ -196,7 +196,7 @@ def test_results_that_cannot_be_written(
 ) -> None:
     blocked = write_json(tmp_path / "file", {}) / "m.json"
     assert run(world, "mpii", "--json", str(blocked)) == 2
-    assert f"error: {blocked}: cannot be written" in capsys.readouterr().err
+    assert f"posetrack: {blocked}: cannot be written" in capsys.readouterr().err
 
 
 def test_files_that_are_there_stay(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

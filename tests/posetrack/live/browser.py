@@ -1,17 +1,11 @@
-"""A real browser with a camera that shows the demo clip, and a real server for it to talk to."""
+"""A real browser with a camera that shows the demo clip."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import cv2
@@ -21,9 +15,6 @@ from selenium.webdriver.chrome.service import Service
 
 DEMO = Path(__file__).parents[3] / "posetrack" / "demo" / "demo.mp4"
 CAMERA = (640, 360)
-PATIENCE = 60.0  # seconds: other work may keep the machine busy
-
-T = TypeVar("T")
 
 
 def fake_camera(path: Path) -> Path:
@@ -59,63 +50,6 @@ def chromium(camera: Path | None, *more: str) -> Iterator[webdriver.Chrome]:
         yield driver
     finally:
         driver.quit()
-
-
-class Server:
-    """`posetrack live --serve` as a process of its own."""
-
-    def __init__(self, *words: str, port: int = 0) -> None:
-        self._words, self.port = words, port
-        self.start()
-
-    def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "posetrack",
-            "live",
-            "--serve",
-            "--port",
-            str(self.port),
-            *self._words,
-        ]
-        self.process = subprocess.Popen(
-            command,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        assert " open http" in line, line + self.process.stderr.read()
-        self.url = line.split(" open ")[1].strip()
-        self.port = int(self.url.split(":")[2].split("/")[0])
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End it; gives the exit code."""
-        self.process.send_signal(how)
-        self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode
-
-
-@contextmanager
-def serving(*words: str) -> Iterator[Server]:
-    server = Server(*words)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.stop()
-
-
-def wait_for(what: Callable[[], T], patience: float = PATIENCE) -> T:
-    """What comes, once it is something."""
-    end = time.monotonic() + patience
-    while not (found := what()):
-        assert time.monotonic() < end, f"nothing came of {what} for {patience} s"
-        time.sleep(0.05)
-    return found
 
 
 def allow_camera(driver: webdriver.Chrome, setting: str = "granted") -> None:

@@ -12,15 +12,12 @@ from pathlib import Path
 
 import torch
 
-from posetrack import cli
 from posetrack.datasets.people import HeldOut
 from posetrack.models.hrnet import HRNetConfig
 from posetrack.models.simple_baseline import R18
 from posetrack.training.examples.augment import Geometry
 from posetrack.training.loop import ALONE, Options
-from posetrack.training.ranks import Ranks
 from posetrack.training.recipe import Recipe, Source
-from posetrack.training.recipes import RECIPES
 from posetrack.training.run import carry_out
 from posetrack.training.tasks.pose import PoseTask
 from tests.posetrack.training.stick_people import stick_people
@@ -44,15 +41,6 @@ def run(
     data = data or stick_people(people)
     work = task(recipe, data, [HeldOut("sticks", data.people, data.pictures)], teacher)
     return carry_out(work, folder, start, ranks, Options(**{"log_steps": 1, **options}))
-
-
-def run_as_rank(folder, *arguments, **options):
-    """The same as one of several processes."""
-    ranks = Ranks.join("cpu")
-    try:
-        return run(folder, *arguments, ranks=ranks, **options)
-    finally:
-        ranks.leave()
 
 
 def start(work, *arguments, environment=None, output=os.devnull):
@@ -98,12 +86,6 @@ def _call(work, arguments, environment, output):
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def command(words, recipe=TINY, **changes):
-    """`posetrack train` with a recipe as small as a test needs; the data sets are in the official form."""
-    RECIPES["tiny"] = replace(recipe, **{"data": (Source("coco"),), "epochs": 1} | changes)
-    return cli.main(["train", "--recipe", "tiny", "--device", "cpu", *words])
 
 
 def checkpoint(folder):
