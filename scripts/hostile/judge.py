@@ -15,7 +15,7 @@ FEW_SOUNDS = 5  # decoded pieces of sound that may be lost without a word
 def media(source: Path, out: Path, words: list[str]) -> tuple[str, str]:
     """The outcome of one input of `posetrack track`, and why."""
     complaints = [word for word in words if word.startswith("posetrack:")]
-    if any("unexpected" in word for word in complaints):
+    if any("please report it" in word for word in complaints):
         return "traceback", "".join(complaints)
     if not any(" frames in " in word for word in words):
         return "refused", ""
@@ -29,7 +29,7 @@ def media(source: Path, out: Path, words: list[str]) -> tuple[str, str]:
 
 def command(code: int, said: str, folder: Path) -> tuple[str, str]:
     """The outcome of a command on a document: every bad end is one line."""
-    if "unexpected" in said or list(folder.glob("*.error.log")):
+    if "please report it" in said or list(folder.glob("*.error.log")):
         return "traceback", said
     if code == 0:
         return "done", ""
