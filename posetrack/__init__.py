@@ -34,7 +34,10 @@ _HOMES = {
     "Tracks": "posetrack.types",
     "PoseTrackError": "posetrack.errors",
 }
-_PACKAGES = ("models", "zoo", "evaluation", "results", "video", "draw", "skeletons", "presets", "datasets")
+_PACKAGES = (
+    "boxes", "datasets", "detectors", "drawing", "evaluation", "models", "pose", "presets", "results",
+    "sinks", "skeletons", "video", "zoo",
+)  # fmt: skip
 
 __all__ = [*_HOMES, *_PACKAGES, "__version__"]
 

@@ -1,23 +1,19 @@
-"""Frozen settings of the whole system, one place: light, realtime, paper. `build` puts the parts together."""
+"""Frozen settings of the whole system, one place: light, realtime, paper. `load` puts the parts together."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from posetrack.errors import PoseTrackError
-from posetrack.skeletons import SKELETONS
-from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+from trackers import TRACKERS, Tracker
+from trackers.flow_tracker import FlowTrackerSettings
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from flow.base import Flow
     from posetrack.pipeline import Detector, Estimator, PoseTracker
-    from posetrack.pose.estimator import PoseSettings
 
 
 @dataclass(frozen=True)
@@ -25,20 +21,17 @@ class Preset:
     """Everything that decides what comes out, but for the device and the batch size."""
 
     name: str
-    detector: str  # "light", or a torchvision detector
+    detector: str  # see posetrack.detectors.DETECTORS
     detector_score: float  # least score of a detected box
     pose: str  # "light", or a weight name of the zoo
     flow: str  # see flow.create
     flow_scale: float | None  # size at which flow is computed; None: the method's own choice
-    joint_score: float  # joints below it are neither drawn nor exported
+    min_joint_score: float  # joints below it are neither drawn nor exported
     decoder: Literal["quarter", "dark"] = "quarter"
     flip_test: bool = False
-    within_frame: bool = True  # joints beyond the frame count as unseen; the paper's evaluation keeps them
+    hide_outside_frame: bool = True  # joints there count as unseen; the paper's evaluation keeps them
+    confirm_frames: int = 3  # identities seen in fewer frames are left out; the paper keeps them
     tracker: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
-
-    def models(self) -> dict[str, str]:
-        """Names for the header of tracks.jsonl."""
-        return {"detector": self.detector, "pose": self.pose, "flow": self.flow, "tracker": "flow"}
 
 
 # From docs/association.md; threshold, duplicate_oks and birth_score then moved a little with the bundled
@@ -54,19 +47,19 @@ LIGHT = Preset(
     decoder="dark",
     flow="lucas_kanade",
     flow_scale=None,
-    joint_score=0.5,
+    min_joint_score=0.5,
     tracker=FlowTrackerSettings(
-        joint_score=0.1,
+        match_joint_score=0.1,
         threshold=0.2,
         nms_iou=0.5,
         propagate_score=0.5,
         propagate_seconds=1.0,
         memory_frames=60,
         memory_seconds=1.5,
-        every_pose=False,
+        match_all_poses=False,
         duplicate_oks=0.4,  # in the rendered clips all people but one then have one identity
         birth_score=0.5,  # with 0.4 the foot of a table is somebody in every empty frame of the walkers' clip
-        return_likeness=0.8,
+        reid_threshold=0.8,
     ),
 )
 
@@ -77,12 +70,12 @@ REALTIME = Preset(
     pose="hrnet_w32_posetrack18_256x192",
     flow="lucas_kanade",  # about as fast as DIS ultrafast for few people, and loses half as many joints
     flow_scale=None,
-    joint_score=0.4,
+    min_joint_score=0.4,
     tracker=FlowTrackerSettings(
         propagate_seconds=1.0,
         memory_frames=60,
         memory_seconds=1.5,
-        every_pose=False,
+        match_all_poses=False,
     ),
 )
 
@@ -92,10 +85,11 @@ PAPER = Preset(
     detector_score=0.5,
     pose="hrnet_w48_posetrack18_384x288",
     flip_test=True,
-    within_frame=False,
+    hide_outside_frame=False,
+    confirm_frames=1,
     flow="ptlflow:flownet2/things",
     flow_scale=None,
-    joint_score=0.4,
+    min_joint_score=0.4,
     tracker=FlowTrackerSettings(),
 )
 
@@ -108,185 +102,112 @@ def find(name: str) -> Preset:
     return PRESETS[name]
 
 
-def find_device(device: str) -> str:
-    """'auto' is CUDA where there is one, else the CPU."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    known = re.fullmatch(r"cpu|mps|cuda(?::(\d+))?", device)
-    if not known:
-        raise PoseTrackError(f"unknown device '{device}': choose auto, cpu, cuda or cuda:N")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise PoseTrackError(
-            f"device '{device}' asked for, but torch sees no CUDA GPU here: use --device cpu"
-        )
-    if known[1] and int(known[1]) >= torch.cuda.device_count():
-        raise PoseTrackError(
-            f"device '{device}' asked for, but the last one here is cuda:{torch.cuda.device_count() - 1}"
-        )
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise PoseTrackError("device 'mps' asked for, but torch sees no such GPU here: use --device cpu")
-    return device
-
-
-def joint_score_of(preset: str) -> float:
+def min_joint_score_of(preset: str) -> float:
     """The score below which a preset leaves joints out; tracks of other makers show every joint."""
-    return PRESETS[preset].joint_score if preset in PRESETS else 0.0
+    return PRESETS[preset].min_joint_score if preset in PRESETS else 0.0
 
 
-def build(
-    preset: Preset, device: str = "auto", boxes: Path | None = None, weights: Path | None = None
-) -> PoseTracker:
-    """The system that a preset describes.
-
-    Args:
-        device: "auto", "cpu", "cuda" or "cuda:1".
-        boxes: a file of detections to use in place of the preset's detector.
-        weights: a checkpoint to use in place of the preset's pose weights.
-
-    Raises:
-        PoseTrackError: weights that are not there (the message says how to fetch them), no such device.
-    """
-    from posetrack.pipeline import PoseTracker
-
-    place = find_device(device)
-    return PoseTracker(
-        _detector(preset, place, boxes),
-        _estimator(preset, place, weights),
-        _flow(preset, place),
-        FlowTracker(preset.tracker),
-        within_frame=preset.within_frame,
-    )
+def min_detector_score_of(preset: str) -> float:
+    """The score below which a preset leaves boxes out."""
+    return PRESETS[preset].detector_score if preset in PRESETS else 0.0
 
 
 def load(
     preset: str = "light",
     device: str = "auto",
-    boxes: str | Path | None = None,
+    *,
+    detector: str | Detector | None = None,
+    estimator: str | Estimator | None = None,
+    flow: str | Flow | None = None,
+    flow_scale: float | None = None,
+    tracker: str | Tracker | None = None,
     weights: str | Path | None = None,
 ) -> PoseTracker:
-    """A preset by name, ready to track; see `build`.
+    """The system that a preset describes, ready to track; any part of it may be another one.
 
-    >>> tracker = posetrack.load("light")
+    >>> tracker = posetrack.load("light", flow="dis")
     >>> for tracks in tracker.track(posetrack.read_video("clip.mp4")): ...
+
+    Args:
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        detector: a name (`posetrack.detectors.DETECTORS`) or a detector, in place of the preset's.
+        estimator: likewise a name (`posetrack.pose.networks.names()`) or an estimator.
+        flow: likewise (`flow.FLOWS`).
+        flow_scale: working size of the flow / picture size.
+        tracker: likewise (`trackers.TRACKERS`).
+        weights: a checkpoint to use in place of the pose network's own.
+
+    Raises:
+        PoseTrackError: weights that are not there (it says how to fetch them), no such name or device.
     """
-    return build(find(preset), device, *(None if path is None else Path(path) for path in (boxes, weights)))
+    from posetrack import detectors
+    from posetrack.pipeline import PoseTracker
+    from posetrack.pose import networks
+    from posetrack.runtime.device import find_device
+
+    chosen, place = find(preset), find_device(device)
+    file = None if weights is None else Path(weights)
+    score, dark, flip = chosen.detector_score, chosen.decoder, chosen.flip_test
+    the_detector, detector_name = _part(
+        detector, chosen.detector, lambda name: detectors.create(name, device=place, min_score=score)
+    )
+    the_estimator, pose_name = _part(
+        estimator,
+        chosen.pose,
+        lambda name: networks.create(name, device=place, weights=file, decoder=dark, flip_test=flip),
+    )
+    scale = flow_scale or chosen.flow_scale
+    the_flow, flow_name = _part(flow, chosen.flow, lambda name: _flow(name, place, scale))
+    the_tracker, tracker_name = _part(tracker, "flow", lambda name: _tracker(name, chosen.tracker))
+    return PoseTracker(
+        the_detector,
+        the_estimator,
+        the_flow,
+        the_tracker,
+        hide_outside_frame=chosen.hide_outside_frame,
+        confirm_frames=chosen.confirm_frames,
+        min_joint_score=chosen.min_joint_score,
+        preset=chosen.name,
+        models={
+            "detector": detector_name,
+            "pose": pose_name if file is None else file.name,
+            "flow": flow_name,
+            "tracker": tracker_name,
+        },
+    )
 
 
 def weights_of(preset: str) -> list[str]:
     """Names in the zoo of the files that a preset needs; none for light, whose weights ship with it."""
     chosen = find(preset)
     needed = [name for name in (chosen.detector, chosen.pose) if name != "light"]
-    return [*needed, chosen.flow] if _flow_has_weights(chosen) else needed
+    return [*needed, chosen.flow] if _flow_has_weights(chosen.flow) else needed
 
 
-USAGE = {"model", "skeleton", "input_width", "input_height", "sigma"}  # what a file must say of its network
+def _part(given: Any, default: str, create: Callable[[str], Any]) -> tuple[Any, str]:
+    """A part and its name: the one of that name, the one that was given, or the preset's."""
+    if given is None or isinstance(given, str):
+        name = given or default
+        return create(name), name
+    return given, type(given).__name__
 
 
-def pose_network(preset: Preset, weights: Path | None = None) -> tuple[nn.Module, PoseSettings]:
-    """The pose network with its weights, and how it is to be used.
-
-    Args:
-        weights: a checkpoint of the preset's network, or one of ours (safetensors), which says itself what
-            network, joints and input it is for. None takes the preset's own weights.
-
-    Raises:
-        PoseTrackError: the file is missing, broken, or of another network.
-    """
-    from posetrack import models, zoo
-    from posetrack.pose.estimator import PoseSettings
-    from posetrack.runtime.calibration import Calibration
-
-    path = weights or (zoo.bundled("light_pose") if preset.pose == "light" else zoo.weights(preset.pose))
-    state = zoo.read_checkpoint(path)
-    facts = zoo.read_metadata(path) if path.suffix == ".safetensors" else {}
-    usage = facts if "model" in facts else _usage(preset.pose)
-    if absent := sorted(USAGE - usage.keys()):
-        raise PoseTrackError(f"{path}: its metadata lack {', '.join(absent)}: export these weights again")
-    width, height = int(usage["input_width"]), int(usage["input_height"])
-    if width % 32 or height % 32:
-        raise PoseTrackError(f"{path} is for inputs of {width}x{height}: both must be multiples of 32")
-    skeleton = SKELETONS[usage["skeleton"]]
-    network = models.create(usage["model"], len(skeleton), empty=True)
-    zoo.load_into(network, state, source=str(path))
-    # What a network says of joints that nobody labelled is noise; no PoseTrack file labels the ears.
-    ears = "left_ear,right_ear" if skeleton.name == "posetrack18" else ""
-    unlabelled = tuple(filter(None, usage.get("unlabelled", ears).split(",")))
-    return network, PoseSettings(
-        skeleton,
-        (width, height),
-        sigma=float(usage["sigma"]),
-        softmax=usage.get("heatmap") == "softmax",
-        unlabelled=unlabelled,
-        decoder=preset.decoder,
-        flip_test=preset.flip_test,
-        half=True,
-        calibration=Calibration.read(usage["calibration"]) if "calibration" in usage else None,
-    )
-
-
-def _usage(pose: str) -> dict[str, str]:
-    """How the weights of that name are used, in the words of the metadata of our own files."""
-    from posetrack import zoo
-    from posetrack.zoo import catalog
-
-    if pose == "light":
-        return zoo.read_metadata(zoo.bundled("light_pose"))
-    entry = catalog.find(pose)
-    if entry.kind != "pose" or entry.input_size is None or entry.skeleton is None:
-        raise PoseTrackError(f"'{pose}' is no pose network: choose weights of the kind 'pose'")
-    if entry.decoding == "udp":
-        raise PoseTrackError(
-            f"'{pose}' was trained on UDP crops, which this version does not make: choose another"
-        )
-    height, width = entry.input_size
-    return {
-        "model": entry.network,
-        "skeleton": entry.skeleton,
-        "input_width": str(width),
-        "input_height": str(height),
-        "sigma": str(entry.sigma),
-    }
-
-
-def _detector(preset: Preset, device: str, boxes: Path | None) -> Detector:
-    if boxes is not None:
-        from posetrack.detectors.from_file import FileDetector
-
-        return FileDetector(boxes, score_threshold=preset.detector_score)
-    if preset.detector == "light":
-        from posetrack.detectors.light import LightDetector
-
-        return LightDetector(device=device, score_threshold=preset.detector_score)
-    from posetrack import zoo
-    from posetrack.detectors.torchvision import TorchvisionDetector
-
-    return TorchvisionDetector(
-        preset.detector,
-        weights=zoo.weights(preset.detector),
-        device=device,
-        score_threshold=preset.detector_score,
-    )
-
-
-def _estimator(preset: Preset, device: str, weights: Path | None) -> Estimator:
-    from posetrack.pose.estimator import HeatmapEstimator
-
-    network, settings = pose_network(preset, weights)
-    return HeatmapEstimator.fast(network, settings, device)
-
-
-def _flow(preset: Preset, device: str) -> Flow:
+def _flow(name: str, device: str, scale: float | None) -> Flow:
     import flow
     from posetrack import zoo
 
-    weights = zoo.weights(preset.flow) if _flow_has_weights(preset) else None
+    weights = zoo.weights(name) if _flow_has_weights(name) else None
     try:
-        return flow.create(preset.flow, device=device, weights=weights, scale=preset.flow_scale)
+        return flow.create(name, device=device, weights=weights, scale=scale)
     except (ValueError, FileNotFoundError) as error:
         raise PoseTrackError(str(error)) from error
 
 
-def _flow_has_weights(preset: Preset) -> bool:
-    return preset.flow.startswith(("raft", "ptlflow:"))
+def _flow_has_weights(name: str) -> bool:
+    return name.startswith(("raft", "ptlflow:"))
+
+
+def _tracker(name: str, settings: FlowTrackerSettings) -> Tracker:
+    if name not in TRACKERS:
+        raise PoseTrackError(f"unknown tracker '{name}': choose one of {', '.join(TRACKERS)}")
+    return TRACKERS[name](settings)

@@ -13,7 +13,7 @@ index and concatenate:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,14 @@ class Poses:
     def __add__(self, other: Poses) -> Poses:
         return Poses.concatenate([self, other])
 
+    def hide(self, joints: NDArray[np.bool_]) -> Poses:
+        """The same without the joints (N, K): they have score 0 and, having no position, stand at (0, 0)."""
+        return replace(
+            self,
+            keypoints=np.where(joints[..., None], 0, self.keypoints),
+            keypoint_scores=np.where(joints, 0, self.keypoint_scores),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
@@ -183,6 +191,10 @@ class Tracks:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def hide_weak_joints(self, min_joint_score: float) -> Tracks:
+        """The same without the joints that score less, as the benchmark wants joints that are not given."""
+        return replace(self, poses=self.poses.hide(self.poses.keypoint_scores < min_joint_score))
 
     def __getitem__(self, index: Index) -> Tracks:
         return Tracks(

@@ -1,6 +1,6 @@
 """Memory of `posetrack track` over a long video: is it flat?
 
-    .venv/bin/python scripts/benchmark_memory.py --frames 20000 --plot docs/memory.png
+    python -m scripts.benchmark_memory --frames 20000 --plot docs/memory.png
 
 Loops the demo clip into one long file (320x180), with a blurred, empty stretch three times as long after each
 showing, tracks it with the light preset in a process of its own, and samples that process's resident memory

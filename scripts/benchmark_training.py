@@ -30,7 +30,7 @@ from torch import Tensor
 
 from posetrack import models
 from posetrack.models.costs import measure
-from posetrack.presets import find_device
+from posetrack.runtime.device import find_device
 from posetrack.runtime.machine import machine
 
 KEYPOINTS = 17

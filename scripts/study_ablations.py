@@ -1,6 +1,6 @@
 """Does what HRNet adds pay off? Its paper's ablations on a narrow network, under one small, equal budget.
 
-    python scripts/study_ablations.py --data ../shared/data/lspet --out docs/ --pictures 19200 --seeds 1 2 3
+    python -m scripts.study_ablations --data ../shared/data/lspet --out docs/ --pictures 19200 --seeds 1 2 3
 
 Every variant is a recipe that changes one setting of a narrow HRNet, or its input, and is trained by the one
 loop on the same pictures in the same order, once per seed. Results go, a line per run, to --results; a study
@@ -23,7 +23,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from ablation_report import DARK, QUARTER, by_variant, draw_exchange, draw_sizes, table
 from torch import nn
 
 from posetrack.benchmarks.validate import errors_of, locate
@@ -41,6 +40,7 @@ from posetrack.training.ranks import Ranks
 from posetrack.training.recipe import Recipe, Source, Stage
 from posetrack.training.tasks.pose import PoseTask
 from posetrack.training.tasks.task import Validation
+from scripts.ablation_report import DARK, QUARTER, by_variant, draw_exchange, draw_sizes, table
 
 # The paper's modules (1, 4, 3), so that the exchanges are those of Table 6: 8, 3 or 1.
 NARROW = HRNetConfig(width=16, modules=(1, 4, 3), blocks=1, stem=32, bottleneck=32, bottlenecks=2)

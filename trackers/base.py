@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.types import Detections, Frame, Poses, Tracks
+
+Estimate = Callable[[Detections], Poses]  # one pose per box of the frame at hand
 
 
 class Motion(Protocol):
@@ -16,38 +19,29 @@ class Motion(Protocol):
     @property
     def cut(self) -> bool: ...
 
+    @property
+    def resumed(self) -> bool: ...
+
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
 
 
 class Tracker(Protocol):
-    """Per frame: `propagate` first, then `update`."""
+    """One call per frame."""
 
     def reset(self) -> None:
         """A new video: forget everybody, count ids from 1 again."""
         ...
 
-    def propagate(self, motion: Motion) -> Detections:
-        """Carry what is remembered into the coming frame.
-
-        Returns:
-            The boxes in which the people of the frame before are expected (none, if not wanted).
-        """
-        ...
-
-    def unify(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
-        """Box NMS over detected and expected boxes.
-
-        Returns:
-            Rows of `seen` to keep, in order, and those of `expected` that nothing detected covers.
-        """
-        ...
-
-    def update(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
-        """Give every pose its identity.
+    def update(
+        self, frame: Frame, motion: Motion, detections: Detections, poses: Poses, estimate: Estimate
+    ) -> Tracks:
+        """Everybody in the frame, with identities.
 
         Args:
-            frame: the picture in which the poses are.
-            poses: all of the frame, from detected and expected boxes.
-            propagated: (N,) True where the box was an expected one.
+            frame: the picture.
+            motion: from the frame before to this one.
+            detections: boxes of the detector.
+            poses: theirs, row by row. They were estimated ahead, for a whole batch of frames.
+            estimate: a second look at this frame, for people whom the detector missed.
         """
         ...

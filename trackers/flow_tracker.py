@@ -8,19 +8,20 @@ M remembered poses, N new ones, K keypoints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import box_areas, iou, nms, suppress
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.appearance import Looks, looks_of
-from trackers.base import Motion
+from trackers.base import Estimate, Motion
 from trackers.gallery import Gallery
 from trackers.matching import MATCHERS
 from trackers.memory import Bools, Ints, Memory
-from trackers.similarity import box_areas, iou, nms, oks, suppress
+from trackers.similarity import oks
 
 Similarity = Literal["iou", "oks", "flow_oks"]
 
@@ -39,29 +40,45 @@ class FlowTrackerSettings:
     nms_iou: float = 0.6  # * boxes that overlap more are one person
     propagate_score: float = 0.5  # * [0] only poses with at least this mean joint score are carried as boxes
     propagate_seconds: float = float("inf")  # * how long flow may stand in for the detector
+    propagate_area: float = 0.0  # [0] share of the box last detected below which a carried one has slid off
 
     # Similarity and matching
     similarity: Similarity = "flow_oks"
     memory_frames: int = 8  # * L_Q: how many frames back a person can be found again
     memory_seconds: float = float("inf")  # * the same as a time: holds at every frame rate
-    every_pose: bool = True  # compare with all remembered poses of a person, not only with the newest
+    match_all_poses: bool = True  # compare with all remembered poses of a person, not only with the newest
     threshold: float = 0.15  # * least similarity of a match
+    unseen_prior: float = (
+        1.0  # [1] how much likelier a pose is somebody seen a frame ago than one unseen since
+    )
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
-    return_likeness: float | None = None  # [None] from which a new person is one who was lost; None: never
-    return_seconds: float = 3.0  # how long a person may be lost
+    reid_threshold: float | None = None  # [None] from which a new person is one who was lost; None: never
+    reid_seconds: float = 3.0  # how long a person may be lost
 
     # What counts
     box_score: float = 0.0  # people below it are dropped (the paper drops boxes under 0.5 before)
-    joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
+    match_joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
     birth_score: float = 0.3  # * [0] an unmatched person starts a track from this score on
     duplicate_oks: float = 0.7  # * [1] of two new poses more alike than this, the weaker one is dropped
 
 
+GLITCH_FRAMES = 5  # for which the people of before a cut are kept, as flow.cuts.RETURN_FRAMES
+
+
+@dataclass(frozen=True)
+class _Suspended:
+    """What was known when the scene was cut away."""
+
+    memory: Memory
+    gallery: Gallery
+    frame: int  # the first of the other scene
+
+
 @dataclass
 class FlowTracker:
-    """Two calls per frame: `propagate(motion)`, then `update(frame, poses, propagated)`."""
+    """One call per frame: `update`, which carries, merges boxes, looks again and assigns identities."""
 
     settings: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
 
@@ -70,16 +87,27 @@ class FlowTracker:
 
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
-        self._gallery = Gallery(self.settings.return_seconds)
+        self._gallery = Gallery(self.settings.reid_seconds)
+        self._suspended: _Suspended | None = None
         self._frame = 0  # of the next update
         self._next_id = 1
 
-    # ---- before the poses of the frame are known
+    def update(
+        self, frame: Frame, motion: Motion, detections: Detections, poses: Poses, estimate: Estimate
+    ) -> Tracks:
+        expected = self.propagate(motion)
+        kept, missed = self.merge_boxes(detections, expected)
+        everybody = poses[kept] + estimate(missed) if len(missed) else poses[kept]
+        return self.assign(frame, everybody, propagated=np.arange(len(everybody)) >= len(kept))
+
+    # ---- its steps
 
     def propagate(self, motion: Motion) -> Detections:
+        """Carry what is remembered into the coming frame: boxes where the people of the last are expected."""
         if motion.cut:
-            self._memory = Memory.empty()
-            self._gallery.clear()
+            self._suspend()
+        elif motion.resumed:
+            self._resume()
         last = self._memory[: np.count_nonzero(self._memory.frame == self._frame - 1)]
         if self.settings.similarity == "flow_oks":
             self._memory = self._memory.moved(motion)
@@ -88,10 +116,25 @@ class FlowTracker:
             last = last.moved(motion)
         return self._expected(last) if self.settings.propagate and len(last) else Detections.empty()
 
+    def _suspend(self) -> None:
+        """A cut: nobody is remembered. But for some frames it may turn out to have been a glitch."""
+        kept = self._suspended
+        if kept is None or not len(kept.memory) or self._frame - kept.frame > GLITCH_FRAMES:
+            self._suspended = _Suspended(self._memory, self._gallery, self._frame)
+        self._memory, self._gallery = Memory.empty(), Gallery(self.settings.reid_seconds)
+
+    def _resume(self) -> None:
+        """The scene of before the cut goes on, as if the frames between had not been."""
+        if self._suspended is not None:
+            missed = self._frame - self._suspended.frame
+            memory = self._suspended.memory
+            self._memory = replace(memory, frame=memory.frame + missed)
+            self._gallery, self._suspended = self._suspended.gallery, None
+
     def _expected(self, last: Memory) -> Detections:
         """Boxes round the carried joints of the frame before, enlarged. Score: mean of the joint scores."""
         s = self.settings
-        used = last.usable(s.joint_score)
+        used = last.usable(s.match_joint_score)
         count = used.sum(1)
         mean = (last.scores * used).sum(1) / np.maximum(count, 1)
         fresh = last.time - last.detected <= s.propagate_seconds
@@ -102,10 +145,16 @@ class FlowTracker:
         low = np.where(used, points, np.inf).min(1)  # (M, 2)
         high = np.where(used, points, -np.inf).max(1)
         margin = (high - low) * s.expansion / 2
-        return Detections(np.concatenate([low - margin, high + margin], axis=1), mean[carry])
+        boxes = np.concatenate([low - margin, high + margin], axis=1)
+        whole = box_areas(boxes) >= s.propagate_area * last.detected_areas[carry]
+        return Detections(boxes[whole], mean[carry][whole])
 
-    def unify(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
-        """A detected box always wins over an expected one: it comes from this frame's own evidence."""
+    def merge_boxes(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
+        """Box NMS over both kinds. A detected box always wins: it comes from this frame's own evidence.
+
+        Returns:
+            Rows of `seen` to keep, in order, and those of `expected` that nothing detected covers.
+        """
         limit = self.settings.nms_iou
         kept = np.sort(nms(seen.boxes, seen.scores, limit))
         if not len(expected):
@@ -114,18 +163,17 @@ class FlowTracker:
         missed = expected[~covered]
         return kept, missed[nms(missed.boxes, missed.scores, limit)]
 
-    # ---- when they are
-
-    def update(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
+    def assign(self, frame: Frame, poses: Poses, propagated: NDArray[np.bool_]) -> Tracks:
+        """Give all poses of the frame their identities; (N,) `propagated`: the box was an expected one."""
         keep = self._distinct(poses)
         if len(keep) < len(poses):
             poses, propagated = poses[keep], propagated[keep]
         looks = self._looks(frame, poses)
         ids = self._match(poses, frame.time)
         new = (ids == 0) & (poses.scores >= self.settings.birth_score)
-        if looks is not None and self.settings.return_likeness is not None:
-            least = self.settings.return_likeness
-            ids += self._gallery.returned(looks, poses.boxes, new, ids, frame.time, least)
+        if looks is not None and self.settings.reid_threshold is not None:
+            threshold = self.settings.reid_threshold
+            ids += self._gallery.returned(looks, poses.boxes, new, ids, frame.time, threshold)
             new &= ids == 0
         ids[new] = self._next_id + np.arange(new.sum())
         self._next_id += int(new.sum())
@@ -153,7 +201,7 @@ class FlowTracker:
     def _looks(self, frame: Frame, poses: Poses) -> Looks | None:
         """Of the new poses; None if colours are not asked for."""
         s = self.settings
-        return None if s.return_likeness is None else looks_of(frame.image, poses, s.joint_score)
+        return None if s.reid_threshold is None else looks_of(frame.image, poses, s.match_joint_score)
 
     def _match(self, poses: Poses, time: float) -> Ints:
         """(N,) the identity of each pose, 0 for an unknown one."""
@@ -164,14 +212,19 @@ class FlowTracker:
         if not len(memory) or not len(poses):
             return ids
         similarity = self._compare(poses, memory)
+        # Rivals are ranked by similarity x prior; what is similar enough is asked of similarity alone.
+        similarity[similarity < self.settings.threshold] = 0
+        seen_last = memory.frame == self._frame - 1
+        similarity *= np.where(seen_last, 1, self.settings.unseen_prior)[:, None].astype(similarity.dtype)
         people = memory.ids
-        if self.settings.every_pose:
+        if self.settings.match_all_poses:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
             # instances in Q that the paper makes, said once per identity.
             order = np.argsort(memory.ids, kind="stable")
             people, first = np.unique(memory.ids[order], return_index=True)
             similarity = np.maximum.reduceat(similarity[order], first, axis=0)
-        columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
+        least = self.settings.threshold * self.settings.unseen_prior
+        columns, rows = MATCHERS[self.settings.matching](similarity, least)
         ids[rows] = people[columns]
         return ids
 
@@ -181,9 +234,9 @@ class FlowTracker:
         if s.similarity == "iou":
             return iou(memory.boxes, poses.boxes)
         if s.similarity == "oks":
-            points, valid = memory.seen, (memory.scores > 0) & (memory.scores >= s.joint_score)
+            points, valid = memory.seen, (memory.scores > 0) & (memory.scores >= s.match_joint_score)
         else:
-            points, valid = memory.carried, memory.usable(s.joint_score)
+            points, valid = memory.carried, memory.usable(s.match_joint_score)
         return oks(
             points, poses.keypoints, valid, self._scored(poses), memory.areas, box_areas(poses.boxes),
             poses.skeleton.sigmas, least=s.threshold,
@@ -191,19 +244,20 @@ class FlowTracker:
 
     def _scored(self, poses: Poses) -> Bools:
         """(N, K) joints that have a position and a sufficient score."""
-        return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= self.settings.joint_score)
+        return (poses.keypoint_scores > 0) & (poses.keypoint_scores >= self.settings.match_joint_score)
 
     def _remember(self, poses: Poses, ids: Ints, propagated: Bools, time: float) -> None:
         """Put this frame at the head of the memory; drop what is too old or replaced."""
         s, memory = self.settings, self._memory
-        detected = np.full(len(ids), time)
+        detected, areas = np.full(len(ids), time), box_areas(poses.boxes)
         if propagated.any():  # unseen by the detector since the frame before, or longer
-            last = memory.frame == self._frame - 1
-            before = dict(zip(memory.ids[last].tolist(), memory.detected[last].tolist(), strict=True))
+            last = np.flatnonzero(memory.frame == self._frame - 1)
+            before = dict(zip(memory.ids[last].tolist(), last.tolist(), strict=True))
             for row in np.flatnonzero(propagated):
-                detected[row] = before.get(int(ids[row]), time)
+                if (known := before.get(int(ids[row]))) is not None:
+                    detected[row], areas[row] = memory.detected[known], memory.detected_areas[known]
         keep = (self._frame - memory.frame < s.memory_frames) & (time - memory.time <= s.memory_seconds)
-        if not s.every_pose:
+        if not s.match_all_poses:
             keep &= ~(memory.ids[:, None] == ids).any(1)  # replaced
-        self._memory = Memory.of(poses, ids, self._frame, time, detected) + memory[keep]
+        self._memory = Memory.of(poses, ids, self._frame, time, detected, areas) + memory[keep]
         self._frame += 1

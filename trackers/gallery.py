@@ -1,6 +1,6 @@
 """Who was here of late, and what they wore, so that people who were out of sight get their identity again.
 
-The paper has nothing of the kind: its tracker goes by places alone. Switched on by `return_likeness` of
+The paper has nothing of the kind: its tracker goes by places alone. Switched on by `reid_threshold` of
 FlowTrackerSettings. Colours were tried as a rank among rivals, too, and did as much harm as good
 (docs/association.md).
 """
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import iou
 from trackers.appearance import COLOURS, PARTS, Floats, Looks, alike
 from trackers.matching import greedy
-from trackers.similarity import iou
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ class Gallery:
         wanted: Bools,
         present: Ints,
         time: float,
-        least: float,
+        threshold: float,
     ) -> Ints:
         """(N,) identities of people who were out of sight, 0 for those who look like none of them.
 
@@ -65,7 +65,7 @@ class Gallery:
             looks, boxes: of all N people of the frame.
             wanted: (N,) people without identity.
             present: identities that the frame has already.
-            least: likeness from which it is the same person.
+            threshold: likeness from which it is the same person.
         """
         ids = np.zeros(len(looks), np.int64)
         rows = np.flatnonzero(wanted)
@@ -76,7 +76,7 @@ class Gallery:
         likeness = np.nan_to_num(self.likeness(np.array(lost), looks[rows]))
         members = [self.members[i] for i in lost]
         likeness = likeness * _in_reach(members, boxes[rows], time)
-        for member, row in zip(*greedy(likeness, least), strict=True):
+        for member, row in zip(*greedy(likeness, threshold), strict=True):
             ids[rows[row]] = lost[member]
         return ids
 

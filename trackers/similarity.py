@@ -1,34 +1,9 @@
-"""How much alike two boxes or two poses are: IoU, and the object keypoint similarity (OKS) of COCO."""
+"""How much alike two poses are: the object keypoint similarity (OKS) of COCO. Boxes: posetrack/boxes.py."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def box_areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(N,) from (N, 4) x1, y1, x2, y2; 0 for turned-over boxes."""
-    sides: NDArray[np.floating] = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return sides[:, 0] * sides[:, 1]
-
-
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Intersection over union of all pairs of boxes.
-
-    Args:
-        a: (N, 4) x1, y1, x2, y2.
-        b: (M, 4).
-
-    Returns:
-        (N, M) in 0..1; 0 where both boxes are empty.
-    """
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(high - low, 0)  # (N, M, 2)
-    shared = sides[..., 0] * sides[..., 1]
-    union = box_areas(a)[:, None] + box_areas(b)[None, :] - shared
-    ratio: NDArray[np.floating] = shared / np.maximum(union, 1e-9)
-    return ratio
 
 
 def oks(
@@ -118,36 +93,3 @@ def _extent(
     """(N,) least and greatest of the valid values of (N, K); inf and -inf without any."""
     infinity = values.dtype.type(np.inf)
     return np.where(valid, values, infinity).min(1), np.where(valid, values, -infinity).max(1)
-
-
-def nms(boxes: NDArray[np.floating], scores: NDArray[np.floating], threshold: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression.
-
-    Returns:
-        Rows to keep, best first: each has an IoU of at most `threshold` with every better one kept.
-    """
-    overlaps = iou(boxes, boxes)
-    return suppress(overlaps, scores, threshold)
-
-
-def suppress(
-    similarity: NDArray[np.floating], scores: NDArray[np.floating], threshold: float
-) -> NDArray[np.intp]:
-    """Rows to keep, best first, such that no two kept ones are more alike than `threshold`.
-
-    Args:
-        similarity: (N, N).
-        scores: (N,); of equal ones the first wins.
-    """
-    order = np.argsort(-scores, kind="stable")
-    alike = similarity > threshold
-    np.fill_diagonal(alike, False)
-    if not alike.any():
-        return order
-    kept: list[int] = []
-    free = np.ones(len(scores), bool)
-    for row in order:
-        if free[row]:
-            kept.append(int(row))
-            free &= ~alike[:, row]
-    return np.array(kept, np.intp)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture
-from posetrack.detectors.base import Detector, iou
+from posetrack.pipeline import Detector
 from posetrack.types import Detections, Floats, Frame
 
 OVERLAP = 0.5  # IoU from which a box has found a person

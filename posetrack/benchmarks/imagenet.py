@@ -18,8 +18,8 @@ from posetrack.datasets.imagenet import ImageData
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.evaluation.imagenet import Counts, TopReport
 from posetrack.pose.crop import MEAN, STD
-from posetrack.presets import find_device
 from posetrack.progress import progress
+from posetrack.runtime.device import find_device
 from posetrack.runtime.folding import for_inference
 from posetrack.zoo import catalog
 

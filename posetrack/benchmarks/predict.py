@@ -19,12 +19,14 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack import presets, zoo
+from posetrack import zoo
 from posetrack.datasets.people import Image
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.pose.crop import crop_regions
 from posetrack.pose.estimator import HeatmapEstimator
+from posetrack.pose.networks import load_network
 from posetrack.progress import progress
+from posetrack.runtime.device import find_device
 from posetrack.skeletons import Skeleton, convert
 from posetrack.types import Detections, Frame, Poses
 from posetrack.zoo import catalog
@@ -71,9 +73,8 @@ def load_estimator(
     """
     usage = _usage(weights, model)
     chosen = decoder or ("dark" if _unbiased(usage) else "quarter")
-    preset = replace(presets.PAPER, pose=model or "light", decoder=chosen, flip_test=flip)
-    network, settings = presets.pose_network(preset, weights)
-    place = presets.find_device(device)
+    network, settings = load_network(model or "light", weights, decoder=chosen, flip_test=flip)
+    place = find_device(device)
     return HeatmapEstimator.fast(network, replace(settings, half=False), place)
 
 

@@ -23,14 +23,15 @@ from posetrack.drawing.overlay import overlay
 from posetrack.models.costs import measure
 from posetrack.pipeline import StageClock
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
-from posetrack.presets import LIGHT, find_device, load
-from posetrack.runtime.compiled import CompiledNetwork, torch_alone
+from posetrack.presets import LIGHT, load
+from posetrack.runtime.compiled import CompiledNetwork, without_openvino
+from posetrack.runtime.device import find_device
 from posetrack.runtime.machine import machine
 from posetrack.skeletons import COCO17
 from posetrack.types import Detections, Frame
 from posetrack.video import VideoWriter, open_video
 
-DEMO = Path(__file__).parent / "demo" / "demo.mp4"
+DEMO = Path(__file__).parents[1] / "demo" / "demo.mp4"
 SIZE = (1280, 720)
 NETWORKS = (("hrnet_light", (160, 224)), ("hrnet_w32", (192, 256)), ("hrnet_w48", (288, 384)))
 PEOPLE = (1, 8)
@@ -70,7 +71,7 @@ def light_stages(place: str, seconds: float) -> dict[str, Any]:
         _enlarge(DEMO, clip)
         trackers = [load("light", device=place)]
         if isinstance(trackers[0].detector.trunk, CompiledNetwork):  # type: ignore[attr-defined]
-            with torch_alone():
+            with without_openvino():
                 trackers.append(load("light", device=place))
         for tracker in trackers:
             list(tracker.track(_frames(clip, 8)))  # warm up
@@ -82,7 +83,7 @@ def light_stages(place: str, seconds: float) -> dict[str, Any]:
             drawn = []
             for frame, tracks in zip(frames, tracked, strict=True):
                 with clock.stage("draw"):
-                    drawn.append(overlay(frame.image, tracks, joint_threshold=LIGHT.joint_score))
+                    drawn.append(overlay(frame.image, tracks, joint_threshold=LIGHT.min_joint_score))
             with clock.stage("encode"), VideoWriter(Path(folder, "out.mp4"), video) as writer:
                 for frame, image in zip(frames, drawn, strict=True):
                     writer.write(image, frame.time)
@@ -149,9 +150,13 @@ def network_speed(
     settings = PoseSettings(COCO17, size, half=True)
     ours = HeatmapEstimator.fast(network, settings, place)
     plain = HeatmapEstimator(network, PoseSettings(COCO17, size), place)
-    mine = _time(lambda: ours.one(frame, detections), seconds, place) / people
+    mine = _time(lambda: ours.estimate_frame(frame, detections), seconds, place) / people
     theirs = (
-        _time(lambda: [plain.one(frame, detections[i : i + 1]) for i in range(people)], seconds, place)
+        _time(
+            lambda: [plain.estimate_frame(frame, detections[i : i + 1]) for i in range(people)],
+            seconds,
+            place,
+        )
         / people
     )
     row = {

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from posetrack.commands import options
 from posetrack.errors import PoseTrackError
 
 PARITY = 0.02  # a heatmap's peak is about 1; devices may differ by this much in it
@@ -24,6 +25,11 @@ class Finding:
     good: bool
     text: str
     needed: bool = True  # the light preset does not run without it
+
+
+def doctor() -> int:
+    """Look at this installation: packages, devices, codecs, weights. Says what is missing and what to do."""
+    return options.DONE if examine() else options.SOME_FAILED
 
 
 def examine() -> bool:
@@ -120,12 +126,12 @@ def _accelerator_parity() -> str:
     """The same crops through the light network on the CPU and on the accelerator."""
     import torch
 
-    from posetrack.presets import LIGHT, pose_network
+    from posetrack.pose.networks import load_network
 
     place = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""
     if not place:
         return "no accelerator to compare with the CPU"
-    network, settings = pose_network(LIGHT)
+    network, settings = load_network("light", decoder="dark")
     crops = torch.rand(
         4, 3, settings.input_size[1], settings.input_size[0], generator=torch.Generator().manual_seed(0)
     )

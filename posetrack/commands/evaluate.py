@@ -112,7 +112,7 @@ def _imagenet(root: Path, weights: Path | None, model: str | None, split: str, d
 
     from posetrack.benchmarks.imagenet import classify, load_classifier
     from posetrack.datasets.imagenet import read_image_folder
-    from posetrack.presets import find_device
+    from posetrack.runtime.device import find_device
 
     place = find_device(device)
     network = load_classifier(weights, model, place)

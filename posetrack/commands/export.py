@@ -1,16 +1,30 @@
-"""tracks.jsonl in another format: what `posetrack export` does."""
+"""`posetrack export`: tracks.jsonl in another format."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-import numpy as np
+from posetrack.commands import options
+from posetrack.commands.render import refuse_own_source
 
-from posetrack.errors import PoseTrackError
-from posetrack.presets import joint_score_of
-from posetrack.results.export import EXPORTS
-from posetrack.results.jsonl import read_jsonl
-from posetrack.types import Poses, Tracks
+
+def export(
+    tracks: Annotated[Path, "TRACKS.jsonl"],
+    *,
+    to: Annotated[
+        Literal["posetrack18", "posetrack17", "coco", "coco-dataset", "mot", "csv", "parquet"], "format"
+    ],
+    out: Annotated[Path, "file to write"],
+    joint_score: Annotated[float | None, "drop joints below this score; default: the preset's"] = None,
+    overwrite: options.Overwrite = False,
+) -> int:
+    """Write tracks.jsonl in another format."""
+    written, warnings = export_tracks(tracks, to, out, joint_score=joint_score, overwrite=overwrite)
+    print(written)
+    for warning in warnings:
+        options.complain(warning)
+    return options.SOME_FAILED if warnings else options.DONE
 
 
 def export_tracks(
@@ -23,28 +37,18 @@ def export_tracks(
         joint_score: joints below it are left out; None takes the one of the preset that made the tracks.
 
     Returns:
-        A line that says what was written, and what was lost.
+        A line that says what was written, and what was not as it should be.
     """
-    if out.exists() and not overwrite:
-        raise PoseTrackError(f"{out} exists already: use --overwrite to replace it, or another --out")
+    from posetrack.presets import min_joint_score_of
+    from posetrack.results.export import EXPORTS
+    from posetrack.results.jsonl import read_jsonl
+
+    refuse_own_source(out, source)
+    options.refuse_existing([out], overwrite)
     file = read_jsonl(source)
-    least = joint_score_of(file.header.preset) if joint_score is None else joint_score
-    tracks = [without_weak_joints(t, least) for t in file.tracks]
+    least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
+    tracks = [t.hide_weak_joints(least) for t in file.tracks]
     EXPORTS[to](tracks, out, skeleton=file.header.skeleton, source=file.header.source)
     people = sum(len(t) for t in tracks)
-    losses = [f"{source}: the last line is cut off and left out"] if file.cut_off else []
-    return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more", losses
-
-
-def without_weak_joints(tracks: Tracks, least: float) -> Tracks:
-    """Joints below `least` become (0, 0) with score 0, as the benchmark wants joints that are not given."""
-    poses = tracks.poses
-    strong = poses.keypoint_scores >= least
-    kept = Poses(
-        np.where(strong[..., None], poses.keypoints, 0),
-        np.where(strong, poses.keypoint_scores, 0),
-        poses.boxes,
-        poses.scores,
-        poses.skeleton,
-    )
-    return Tracks(kept, tracks.ids, tracks.propagated, tracks.index, tracks.time, tracks.size)
+    warnings = [f"{source}: the last line is cut off and left out"] if file.cut_off else []
+    return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more", warnings

@@ -8,6 +8,7 @@ several values. The help text of each stands in its annotation: Annotated[Path, 
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,17 +34,37 @@ def parse(
     parser = _Parser(prog=name, description=about)
     parser.add_argument("--version", action="version", version=f"{name} {version}")
     table = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    known: dict[str, _Parser] = {}
     for word, function in commands.items():
         doc = inspect.getdoc(function) or ""
-        sub = table.add_parser(
+        known[word] = sub = table.add_parser(
             word,
+            allow_abbrev=False,
             help=doc.split("\n")[0],
             description=doc,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _add_parameters(sub, function)
+    if not words:
+        parser.print_help()
+        raise SystemExit(0)
+    if words[0] in known:
+        _refuse_unknown_flags(known[words[0]], words[1:])
     values = vars(parser.parse_args(words))
     return commands[values.pop("command")], values
+
+
+def _refuse_unknown_flags(parser: _Parser, words: Sequence[str]) -> None:
+    """Before argparse asks for what is missing, which would hide the mistake."""
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    for word in words:
+        if word == "--":
+            return
+        name = word.partition("=")[0]
+        if name.startswith("--") and name not in flags:
+            close = difflib.get_close_matches(name, flags, n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            parser.error(f"unknown flag {name}{hint}")
 
 
 def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
@@ -54,7 +75,7 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
         if get_origin(kind) is list:
-            options |= {"nargs": "+", "metavar": parameter.name.upper()}
+            options |= {"nargs": "+" if required else "*", "metavar": parameter.name.upper()}
             kind = get_args(kind)[0]
         if get_origin(kind) is Literal:
             options |= {"choices": get_args(kind)}
@@ -64,7 +85,7 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
             options["help"] += f" (default: {default})"
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             if not required:
-                options |= {"nargs": "?", "default": default}
+                options = {"nargs": "?", **options, "default": default}
             options.setdefault("metavar", parameter.name.upper())
             parser.add_argument(parameter.name, **options)
             continue

@@ -1,16 +1,38 @@
-"""The overlay clip from tracks.jsonl and its video, without any network."""
+"""`posetrack render`: the overlay clip from tracks.jsonl and its video, without any network."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from posetrack.drawing.overlay import Trails, overlay
+from posetrack.commands import options
 from posetrack.errors import PoseTrackError
-from posetrack.presets import joint_score_of
-from posetrack.progress import progress
-from posetrack.results.jsonl import read_jsonl
-from posetrack.types import Tracks
-from posetrack.video import VideoWriter, open_video, prefetch
+
+if TYPE_CHECKING:
+    from posetrack.results.jsonl import TracksFile
+    from posetrack.types import Frame, Tracks
+    from posetrack.video import Video
+
+
+def render(
+    tracks: Annotated[Path, "TRACKS.jsonl of an earlier run"],
+    video: Annotated[str, "the video that it was made from"],
+    *,
+    out: Annotated[Path, "the clip to write, .mp4"],
+    joint_score: Annotated[float | None, "leave out joints below this score; default: the preset's"] = None,
+    overwrite: options.Overwrite = False,
+    trails: options.Trails = False,
+    draw_boxes: options.DrawBoxes = False,
+) -> int:
+    """Draw the overlay clip again from tracks.jsonl; no network is needed."""
+    warnings = render_video(
+        tracks, video, out, joint_score=joint_score, overwrite=overwrite, trails=trails, draw_boxes=draw_boxes
+    )
+    print(f"{tracks} drawn over {video} -> {out}")
+    for warning in warnings:
+        options.complain(warning)
+    return options.SOME_FAILED if warnings else options.DONE
 
 
 def render_video(
@@ -29,37 +51,54 @@ def render_video(
         What was not as it should be: frames that could not be decoded, or that have no tracks.
 
     Raises:
-        PoseTrackError: a file cannot be read, or the tracks are of a video of another size.
+        PoseTrackError: a file cannot be read or is the output itself, or the tracks are of another video.
     """
+    from posetrack.presets import min_joint_score_of
+    from posetrack.progress import progress
+    from posetrack.results.jsonl import read_jsonl
+    from posetrack.sinks import OverlaySink, run
+    from posetrack.video import open_video, prefetch
+
+    refuse_own_source(out, tracks_path)
+    options.refuse_existing([out], overwrite)
     file = read_jsonl(tracks_path)
-    threshold = joint_score_of(file.header.preset) if joint_score is None else joint_score
-    by_index: dict[int, Tracks] = {tracks.index: tracks for tracks in file.tracks}
-    memory = Trails() if trails else None
-    undrawn = frames = 0
+    least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
+    lined = {tracks.index for tracks in file.tracks}
     with open_video(source) as video:
-        size, told = (video.width, video.height), (file.header.width, file.header.height)
-        if size != told:
-            raise PoseTrackError(
-                f"{video.name} is {size[0]}x{size[1]}, but {tracks_path} is of a video of "
-                f"{told[0]}x{told[1]}: give the video that it was made from"
-            )
-        with (
-            VideoWriter(out, video, overwrite=overwrite) as clip,
-            progress(video.name, video.frame_count) as report,
-        ):
-            for frame in prefetch(video, 8):
-                tracks = by_index.get(frame.index)
-                image = frame.image
-                if tracks is None:
-                    undrawn += 1
-                else:
-                    image = overlay(image, tracks, joint_threshold=threshold, boxes=draw_boxes, trails=memory)
-                clip.write(image, frame.time)
-                frames += 1
-                report(frames, len(tracks) if tracks is not None else 0)
-        losses = [*video.losses, *clip.warnings]
+        _refuse_other_size(video, file, tracks_path)
+        clip = OverlaySink(
+            out, video, min_joint_score=least, boxes=draw_boxes, trails=trails, overwrite=overwrite
+        )
+        with clip, progress(video.name, video.frame_count) as report:
+            summary = run(_pairs(prefetch(video, 8), file), [clip], report)
+        warnings = [*video.warnings, *clip.warnings]
     if file.cut_off:
-        losses.append(f"{tracks_path}: the last line is cut off and left out")
-    if undrawn:
-        losses.append(f"{undrawn} of {frames} frames have no line in {tracks_path}")
-    return losses
+        warnings.append(f"{tracks_path}: the last line is cut off and left out")
+    if undrawn := summary.frames - len(lined & set(range(summary.frames))):
+        warnings.append(f"{undrawn} of {summary.frames} frames have no line in {tracks_path}")
+    return warnings
+
+
+def refuse_own_source(out: Path, *sources: Path) -> None:
+    for source in sources:
+        if out.exists() and source.exists() and out.samefile(source):
+            raise PoseTrackError(f"--out {out} is the input itself: choose another name")
+
+
+def _pairs(frames: Iterable[Frame], file: TracksFile) -> Iterator[tuple[Frame, Tracks]]:
+    """Every frame with its tracks; with nobody where it has no line."""
+    from posetrack.types import Tracks
+
+    by_index = {tracks.index: tracks for tracks in file.tracks}
+    for frame in frames:
+        nobody = Tracks.empty(file.header.skeleton, frame.index, frame.time, frame.size)
+        yield frame, by_index.get(frame.index, nobody)
+
+
+def _refuse_other_size(video: Video, file: TracksFile, tracks_path: Path) -> None:
+    size, told = (video.width, video.height), (file.header.width, file.header.height)
+    if size != told:
+        raise PoseTrackError(
+            f"{video.name} is {size[0]}x{size[1]}, but {tracks_path} is of a video of "
+            f"{told[0]}x{told[1]}: give the video that it was made from"
+        )

@@ -1,25 +1,74 @@
-"""What `posetrack submit` does: predictions for PoseTrack, one file per annotation file, then a zip."""
+"""`posetrack submit`: predictions for PoseTrack, one file per annotation file, then a zip."""
 
 from __future__ import annotations
 
-import sys
-import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from posetrack.datasets.posetrack import PoseTrackSequence, missing_images, posetrack_sequences
-from posetrack.detectors.from_file import FileDetector, read_rows
+from posetrack.commands import options
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.files import replacing
-from posetrack.pipeline import PoseTracker
-from posetrack.presets import Preset
-from posetrack.progress import progress
-from posetrack.results.annotations import Annotations17, read_annotations
-from posetrack.results.check import check_submission
-from posetrack.results.posetrack import export_posetrack
-from posetrack.types import Frame, Tracks
-from posetrack.video import prefetch
+
+if TYPE_CHECKING:
+    from posetrack.datasets.posetrack import PoseTrackSequence
+    from posetrack.pipeline import PoseTracker
+    from posetrack.sinks import Summary
+
+
+def submit(
+    *,
+    annotations: Annotated[Path | None, "folder of PoseTrack annotation files"] = None,
+    images: Annotated[Path | None, "root of the PoseTrack images"] = None,
+    out: Annotated[Path | None, "folder for the prediction files"] = None,
+    preset: options.PresetName = "paper",
+    device: options.Device = "auto",
+    boxes: Annotated[Path | None, "detections to use instead of the detector, keyed by image id"] = None,
+    detector: options.Detector = None,
+    weights: options.Weights = None,
+    flow: options.Flow = None,
+    flow_scale: options.FlowScale = None,
+    tracker: options.Tracker = None,
+    batch_size: options.BatchSize = 1,
+    zip: Annotated[bool, "check the files and put them into OUT.zip"] = False,
+    check: Annotated[Path | None, "only check this folder of prediction files"] = None,
+    overwrite: Annotated[bool, "do finished sequences again"] = False,
+) -> int:
+    """Track every sequence of a PoseTrack folder and write what the benchmark takes.
+
+    Finished sequences are kept, so an interrupted run goes on where it stopped.
+    """
+    if check is not None:
+        return _check(check, annotations)
+    if annotations is None or images is None or out is None:
+        raise PoseTrackError(
+            "give --annotations, --images and --out, or --check with a folder of predictions"
+        )
+    options.check_batch_size(batch_size)
+    if zip and not overwrite and (archive := zip_path(out)).exists():
+        raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
+    options.make_folder(out)
+    system = options.load_tracker(
+        preset, device, weights=weights, detector=detector, boxes=boxes,
+        flow=flow, flow_scale=flow_scale, tracker=tracker,
+    )  # fmt: skip
+    result = submit_all(
+        annotations, images, out, system, boxes=boxes, batch_size=batch_size, overwrite=overwrite
+    )
+    print(f"{result.done} sequences tracked, {result.kept} kept from before, {result.failed} failed")
+    if zip and not result.failed:
+        print(zip_submission(out, annotations, overwrite=overwrite))
+    return options.SOME_FAILED if result.failed else options.DONE
+
+
+def _check(folder: Path, annotations: Path | None) -> int:
+    from posetrack.results.check import check_submission
+
+    problems = check_submission(folder, annotations)
+    for problem in problems:
+        print(problem)
+    print(f"{folder}: {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+    return options.SOME_FAILED if problems else options.DONE
 
 
 @dataclass
@@ -31,12 +80,11 @@ class Submission:
     failed: int = 0
 
 
-def submit(
+def submit_all(
     annotations: Path,
     images: Path,
     out: Path,
-    system: PoseTracker,
-    preset: Preset,
+    tracker: PoseTracker,
     *,
     boxes: Path | None = None,
     batch_size: int = 1,
@@ -44,17 +92,17 @@ def submit(
 ) -> Submission:
     """Track every sequence and write its prediction file; sequences finished before are kept.
 
-    A file is written when its sequence is complete, under the annotation file's name, with every frame entry,
-    joints below the preset's threshold as (0, 0, 0), and joint score x person score as scores, which AP
-    ranks better.
+    A file is written when its sequence is complete, under the annotation file's name: see `PredictionSink`.
 
     Args:
-        boxes: detections keyed by the annotation files' image ids, to use instead of the system's detector.
+        boxes: detections keyed by the annotation files' image ids, to use in place of the tracker's detector.
 
     Raises:
         PoseTrackError: a folder is missing or empty, images are missing, an annotation file is broken, or
             `out` is the folder of the annotations themselves.
     """
+    from posetrack.datasets.posetrack import missing_images, posetrack_sequences
+
     if out.exists() and annotations.exists() and out.samefile(annotations):
         raise PoseTrackError(
             f"--out {out}: predictions would take the place of the annotations there; choose another folder"
@@ -66,67 +114,58 @@ def submit(
             f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
         )
     result = Submission()
-    given = {} if boxes is None else read_rows(boxes, by_image=True)
+    with_boxes = (lambda sequence: tracker) if boxes is None else _box_source(tracker, boxes)
     for number, sequence in enumerate(sequences, 1):
         target = out / f"{sequence.name}.json"
         if target.exists() and not overwrite:
             result.kept += 1
             continue
-        if boxes is not None:
-            frame_of = image_frames(sequence)
-            rows = {frame_of[image]: given[image] for image in frame_of.keys() & given.keys()}
-            if not rows:
-                print(
-                    f"posetrack: {sequence.name}: {boxes} has no box for any of its images", file=sys.stderr
-                )
-            system.detector = FileDetector(rows, preset.detector_score)
         try:
-            tracks = list(_track(sequence, system, batch_size, f"{number}/{len(sequences)} {sequence.name}"))
+            title = f"{number}/{len(sequences)} {sequence.name}"
+            summary = track_sequence(sequence, with_boxes(sequence), target, batch_size, title)
         except InputError as error:
             result.failed += 1
-            print(f"posetrack: {sequence.name}: {error}", file=sys.stderr)
+            options.complain(f"{sequence.name}: {error}")
             continue
-        write_prediction(sequence, tracks, target, system, preset)
         result.done += 1
-        people = len({i for t in tracks for i in t.ids.tolist()})
-        print(f"{sequence.name}: {len(tracks)} frames, {people} identities -> {target}")
+        print(f"{sequence.name}: {summary.frames} frames, {len(summary.ids)} identities -> {target}")
     return result
 
 
-def image_frames(sequence: PoseTrackSequence) -> dict[int, int]:
-    """Image id to frame index."""
-    file = read_annotations(sequence.annotation)
-    if isinstance(file, Annotations17):
-        raise PoseTrackError(
-            f"{sequence.annotation.name}: a file of 2017 has no image ids, so --boxes cannot be told apart; "
-            "convert the annotations to 2018"
-        )
-    return {image.id: index for index, image in enumerate(file.images)}
+def track_sequence(
+    sequence: PoseTrackSequence, tracker: PoseTracker, target: Path, batch_size: int, title: str
+) -> Summary:
+    """One sequence to its prediction file."""
+    from posetrack.progress import progress
+    from posetrack.sinks import PredictionSink, run
+    from posetrack.video import prefetch
+
+    frames = prefetch(sequence.frames(), max(8, 2 * batch_size))
+    with (
+        PredictionSink(target, sequence.annotation, tracker) as sink,
+        progress(title, len(sequence)) as report,
+    ):
+        return run(tracker.follow(frames, batch_size), [sink], report)
 
 
-def _track(sequence: PoseTrackSequence, system: PoseTracker, batch_size: int, title: str) -> Iterator[Tracks]:
-    frames: Iterable[Frame] = prefetch(sequence.frames(), max(8, 2 * batch_size))
-    with progress(title, len(sequence)) as report:
-        for done, tracks in enumerate(system.track(frames, batch_size), 1):
-            report(done, len(tracks))
-            yield tracks
+def _box_source(tracker: PoseTracker, boxes: Path) -> Callable[[PoseTrackSequence], PoseTracker]:
+    """Gives for each sequence the tracker that has the boxes of its images for a detector."""
+    from posetrack.datasets.posetrack import frame_keys
+    from posetrack.detectors.box_file import read_box_file
+    from posetrack.detectors.from_file import CachedDetections
+    from posetrack.presets import min_detector_score_of
 
+    file, min_score = read_box_file(boxes), min_detector_score_of(tracker.preset)
+    for warning in file.warnings:
+        options.complain(warning)
 
-def write_prediction(
-    sequence: PoseTrackSequence, tracks: list[Tracks], target: Path, system: PoseTracker, preset: Preset
-) -> None:
-    """In the format of the annotation file's year."""
-    old = isinstance(read_annotations(sequence.annotation), Annotations17)
-    export_posetrack(
-        tracks,
-        target,
-        year=2017 if old else 2018,
-        skeleton=system.skeleton,
-        source=sequence.name,
-        annotation=sequence.annotation,
-        joint_score=preset.joint_score,
-        rescore=True,
-    )
+    def with_boxes(sequence: PoseTrackSequence) -> PoseTracker:
+        given = CachedDetections.for_sequence(file, *frame_keys(sequence.annotation), min_score)
+        if not given.rows:
+            options.complain(f"{sequence.name}: {boxes} has no box for any of its images")
+        return replace(tracker, detector=given)
+
+    return with_boxes
 
 
 def zip_path(folder: Path) -> Path:
@@ -141,9 +180,13 @@ def zip_submission(folder: Path, annotations: Path, *, overwrite: bool = False) 
     Raises:
         PoseTrackError: a file breaks the rules (the first fault is named), or the zip is there already.
     """
+    import zipfile
+
+    from posetrack.files import replacing
+    from posetrack.results.check import check_submission
+
     path = zip_path(folder)
-    if path.exists() and not overwrite:
-        raise PoseTrackError(f"{path} exists already: use --overwrite to replace it")
+    options.refuse_existing([path], overwrite)
     problems = check_submission(folder, annotations)
     if problems:
         raise PoseTrackError(

@@ -1,44 +1,117 @@
-"""What `posetrack track` does to each of its inputs: a video in, the overlay clip and tracks.jsonl out."""
+"""`posetrack track`: videos in, for each the overlay clip and tracks.jsonl out."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Iterator
+import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from posetrack.detectors.from_file import FileDetector
-from posetrack.drawing.overlay import Trails, overlay
+from posetrack.cluster.many import Many
+from posetrack.cluster.tasks import TrackSettings
+from posetrack.commands import options
+from posetrack.commands.options import complain
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.pipeline import PoseTracker
-from posetrack.presets import Preset, build, find
-from posetrack.progress import progress
-from posetrack.results.jsonl import Header, JsonlWriter
-from posetrack.types import Frame, Tracks
-from posetrack.video import Video, VideoWriter, open_video, prefetch
+
+if TYPE_CHECKING:
+    from posetrack.pipeline import PoseTracker
+    from posetrack.results.jsonl import Header
+    from posetrack.sinks import Sink, Summary
+    from posetrack.video import Video
 
 AHEAD = 8  # decoded frames that wait for the networks, at least
 
 
+def track(
+    input: Annotated[list[str], "video files, folders of pictures, globs or URLs"] = [],  # noqa: B006
+    *,
+    out: Annotated[Path, "folder for NAME.mp4 and NAME.jsonl"],
+    preset: options.PresetName = "light",
+    device: options.Device = "auto",
+    boxes: Annotated[Path | None, "detections to use instead of the detector: COCO results JSON"] = None,
+    detector: options.Detector = None,
+    weights: options.Weights = None,
+    flow: options.Flow = None,
+    flow_scale: options.FlowScale = None,
+    tracker: options.Tracker = None,
+    batch_size: options.BatchSize = 1,
+    overwrite: options.Overwrite = False,
+    video: Annotated[bool, "write no overlay clip, only NAME.jsonl"] = True,
+    trails: options.Trails = False,
+    draw_boxes: options.DrawBoxes = False,
+    jobs: Annotated[int | None, "many videos: this many processes, each result once, resumable"] = None,
+    ray: Annotated[str | None, "many videos on a Ray cluster: auto or its address"] = None,
+    shard: Annotated[str | None, "many videos: only every N-th from the I-th on, as I/N"] = None,
+    manifest: Annotated[Path | None, 'more videos, a line of JSON each: {"source": "clip.mp4"}'] = None,
+    retry_failed: Annotated[bool, "many videos: try those again that failed"] = False,
+) -> int:
+    """Track people in videos: an overlay clip and tracks.jsonl for each."""
+    from posetrack.video import expand_sources
+
+    options.check_batch_size(batch_size)
+    sources = expand_sources(input)
+    if jobs is not None or ray is not None or shard is not None or manifest is not None:
+        settings = TrackSettings(
+            preset, device, _text(boxes), detector, _text(weights), flow, flow_scale, tracker, batch_size,
+            video, trails, draw_boxes,
+        )  # fmt: skip
+        many = Many(sources, out, settings, jobs, ray, shard, manifest, retry_failed, overwrite)
+        return many.run()
+    if not sources:
+        raise PoseTrackError("no videos: name some, or give a --manifest")
+    refuse_same_names(sources)
+    options.make_folder(out)
+    system = options.load_tracker(
+        preset, device, weights=weights, detector=detector, boxes=boxes,
+        flow=flow, flow_scale=flow_scale, tracker=tracker,
+    )  # fmt: skip
+    warnings = refused = broken = 0
+    for source in sources:
+        try:
+            result = track_video(
+                source,
+                out,
+                tracker=system,
+                boxes=boxes,
+                batch_size=batch_size,
+                overwrite=overwrite,
+                video=video,
+                trails=trails,
+                draw_boxes=draw_boxes,
+            )
+        except PoseTrackError as error:  # also an output that cannot be written: the others may still be done
+            refused += 1
+            complain(str(error))
+        except Exception as error:  # a fault of ours: whoever has more videos still gets theirs
+            broken += 1
+            complain(_keep_traceback(source, out, error))
+        else:
+            print(result)
+            for warning in result.warnings:
+                warnings += 1
+                complain(f"{result.name}: {warning}")
+    if refused == len(sources):
+        return options.WRONG_REQUEST
+    return options.SOME_FAILED if refused or broken or warnings else options.DONE
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 @dataclass
-class Summary:
+class TrackedVideo:
     """What became of one input."""
 
     name: str
     outputs: list[Path]
-    frames: int = 0
-    seconds: float = 0.0
-    ids: set[int] = field(default_factory=set)
-    losses: list[str] = field(default_factory=list)  # what could not be decoded, or copied
+    summary: Summary
+    warnings: list[str] = field(default_factory=list)  # what could not be decoded, or copied
 
     def __str__(self) -> str:
-        rate = self.frames / self.seconds if self.seconds else 0.0
-        people = f"{len(self.ids)} {'identity' if len(self.ids) == 1 else 'identities'}"
-        files = ", ".join(map(str, self.outputs))
-        speed = f"{self.frames} frames in {self.seconds:.1f} s ({rate:.1f} frames/s)"
-        return f"{self.name}: {speed}, {people} -> {files}"
+        return f"{self.name}: {self.summary} -> {', '.join(map(str, self.outputs))}"
 
 
 def track_video(
@@ -47,125 +120,121 @@ def track_video(
     *,
     preset: str = "light",
     device: str = "auto",
-    boxes: str | Path | None = None,
+    tracker: PoseTracker | None = None,
     weights: str | Path | None = None,
+    boxes: str | Path | None = None,
     batch_size: int = 1,
     overwrite: bool = False,
     video: bool = True,
     trails: bool = False,
     draw_boxes: bool = False,
-    tracker: PoseTracker | None = None,
-) -> Summary:
+) -> TrackedVideo:
     """Track one video into `out`/NAME.jsonl and, unless `video` is False, `out`/NAME.mp4.
 
     Args:
         source: file, folder of pictures, glob or URL.
         out: folder; made where it is missing.
-        tracker: a system built before, from this `preset`, `boxes` and `weights`; else they and `device`
-            say which to build. The header of the tracks names them.
+        tracker: a system loaded before; else `preset`, `device` and `weights` say which to load.
+        boxes: detections to use in place of its detector.
 
     Raises:
         InputError: the source cannot be read, or its results are there already.
         PoseTrackError: the request itself is wrong.
     """
-    chosen = find(preset)
-    boxes, weights = (None if path is None else Path(path) for path in (boxes, weights))
-    out = make_folder(out)
-    with open_video(source) as clip:
-        outputs = output_paths(clip, source, out, video)
-        if not overwrite:
-            refuse_existing(outputs)
-        system = tracker or build(chosen, device, boxes, weights)
-        summary = Summary(clip.name, outputs)
-        matched = system.detector.matched if isinstance(system.detector, FileDetector) else 0
-        start = time.perf_counter()
+    from posetrack.detectors.from_file import CachedDetections
+    from posetrack.files import locked
+    from posetrack.presets import load, min_detector_score_of
+    from posetrack.progress import progress
+    from posetrack.sinks import OverlaySink, TracksSink, run
+    from posetrack.video import open_video, prefetch
+
+    out = options.make_folder(out)
+    with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
+        outputs = output_paths(clip, out, video)
+        options.refuse_existing(outputs, overwrite)
+        system = tracker or load(preset, device, weights=weights)
+        given = None
+        if boxes is not None:
+            given = CachedDetections.for_video(
+                boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
+            )
+            models = {**system.models, "detector": Path(boxes).name}
+            system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
-            header = header_of(clip, system, chosen, boxes, weights)
-            lines = stack.enter_context(JsonlWriter(outputs[0], header, overwrite=overwrite))
-            pictures = None
+            stack.enter_context(locked(outputs[0]))
+            header = header_of(clip, system)
+            sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
             if video:
-                pictures = stack.enter_context(VideoWriter(outputs[1], clip, overwrite=overwrite))
+                overlay = OverlaySink(
+                    outputs[1],
+                    clip,
+                    min_joint_score=system.min_joint_score,
+                    boxes=draw_boxes,
+                    trails=trails,
+                    overwrite=overwrite,
+                )
+                sinks.append(stack.enter_context(overlay))
             report = stack.enter_context(progress(clip.name, clip.frame_count))
-            memory = Trails() if trails else None
-            for frame, tracks in with_frames(system, clip, batch_size):
-                lines.write(tracks)
-                if pictures is not None:
-                    drawn = overlay(
-                        frame.image,
-                        tracks,
-                        joint_threshold=chosen.joint_score,
-                        boxes=draw_boxes,
-                        trails=memory,
-                    )
-                    pictures.write(drawn, frame.time)
-                summary.frames += 1
-                summary.ids.update(tracks.ids.tolist())
-                report(summary.frames, len(tracks))
-        summary.seconds = time.perf_counter() - start
-        summary.losses = [*clip.losses, *(pictures.warnings if pictures is not None else [])]
-        if isinstance(system.detector, FileDetector) and system.detector.matched == matched:
-            summary.losses.append(f"{boxes} has no box for any of the {summary.frames} frames")
+            frames = prefetch(clip, max(AHEAD, 2 * batch_size))
+            summary = run(system.follow(frames, batch_size), sinks, report)
+        warnings = [*clip.warnings, *(warning for sink in sinks for warning in sink.warnings)]
+        warnings += given.warnings if given is not None else []
     if summary.frames == 0:
         raise InputError(
-            f"{clip.name}: not one frame could be decoded: {'; '.join(summary.losses) or 'it is empty'}"
+            f"{clip.name}: not one frame could be decoded: {'; '.join(warnings) or 'it is empty'}"
         )
-    return summary
+    return TrackedVideo(clip.name, outputs, summary, warnings)
 
 
-def with_frames(system: PoseTracker, video: Video, batch_size: int) -> Iterator[tuple[Frame, Tracks]]:
-    """Every frame with its tracks; decoding runs ahead in a thread of its own."""
-    pending: deque[Frame] = deque()
+def header_of(video: Video, tracker: PoseTracker) -> Header:
+    """The first line of tracks.jsonl."""
+    from posetrack.results.jsonl import Header
 
-    def remembered() -> Iterator[Frame]:
-        for frame in prefetch(video, max(AHEAD, 2 * batch_size)):
-            pending.append(frame)
-            yield frame
-
-    for tracks in system.track(remembered(), batch_size):
-        yield pending.popleft(), tracks
-
-
-def header_of(
-    video: Video, system: PoseTracker, preset: Preset, boxes: Path | None = None, weights: Path | None = None
-) -> Header:
-    """Files that took the place of the preset's own parts are named in it."""
-    models = preset.models()
-    models |= {role: path.name for role, path in (("detector", boxes), ("pose", weights)) if path is not None}
     return Header(
         source=video.name,
         width=video.width,
         height=video.height,
         fps=video.fps,
-        skeleton=system.skeleton,
-        preset=preset.name,
-        models=models,
+        skeleton=tracker.skeleton,
+        preset=tracker.preset,
+        models=tracker.models,
+        pixel_aspect=float(video.pixel_aspect),
     )
 
 
-def output_paths(video: Video, source: str | Path, out: Path, with_video: bool) -> list[Path]:
+def output_paths(video: Video, out: Path, with_video: bool) -> list[Path]:
     """tracks first, then the clip. The source itself is never among them."""
     paths = [out / f"{video.stem}.jsonl"] + ([out / f"{video.stem}.mp4"] if with_video else [])
     for path in paths:
-        if path.exists() and Path(source).exists() and path.samefile(source):
+        if video.path is not None and path.exists() and path.samefile(video.path):
             raise InputError(
-                f"{source}: the result would replace this very file: choose another --out than '{out}'"
+                f"{video.name}: the result would replace this very file: choose another --out than '{out}'"
             )
     return paths
 
 
-def refuse_existing(paths: list[Path]) -> None:
-    for path in paths:
-        if path.exists():
-            raise InputError(f"{path} exists already: use --overwrite to replace it, or another --out")
+def refuse_same_names(sources: Sequence[str]) -> None:
+    """Two inputs of one name would write the same files."""
+    from posetrack.video import output_stem
+
+    seen: dict[str, str] = {}
+    for source in sources:
+        stem = output_stem(source)
+        if stem in seen:
+            raise PoseTrackError(
+                f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: give them different folders"
+            )
+        seen[stem] = source
 
 
-def make_folder(path: str | Path) -> Path:
-    """The folder, made where it is missing."""
-    folder = Path(path)
+def _keep_traceback(source: str, out: Path, error: Exception) -> str:
+    """Write where it went wrong beside the results; the line that says so."""
+    from posetrack.video import output_stem
+
+    log = out / f"{output_stem(source)}.error.log"
+    what = f"{source}: unexpected {type(error).__name__}: {str(error)[:200]}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PoseTrackError(
-            f"cannot make the folder '{folder}' ({error.strerror}): choose another place"
-        ) from error
-    return folder
+        log.write_text("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"{what}; please report it"
+    return f"{what}; its traceback is in {log}, please report it"

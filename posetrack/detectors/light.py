@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from posetrack.detectors.base import in_one_forward, suppress, tidy
+from posetrack.boxes import clip_and_sort, nms
+from posetrack.detectors.batches import group_by_size
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
@@ -82,7 +83,7 @@ class LightDetector:
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         found = [Detections.empty()] * len(frames)
         sizes = [input_size(*frame.size, self.long_side) for frame in frames]
-        for group in in_one_forward(sizes, self.device.type):
+        for group in group_by_size(sizes, self.device.type):
             images = [cv2.resize(frames[i].image, sizes[i], interpolation=cv2.INTER_AREA) for i in group]
             batch = (
                 torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
@@ -102,8 +103,8 @@ class LightDetector:
         honest = scores if self.calibration is None else self.calibration(scores)
         good = np.flatnonzero(honest >= self.score_threshold)
         good = good[np.argsort(-scores[good], kind="stable")[:MOST]]
-        kept = good[suppress(boxes[good], scores[good], OVERLAP)]
-        return tidy(boxes[kept], honest[kept], size)
+        kept = good[nms(boxes[good], scores[good], OVERLAP)]
+        return clip_and_sort(boxes[kept], honest[kept], size)
 
 
 def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:

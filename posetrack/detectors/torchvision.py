@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posetrack.detectors.base import in_one_forward, tidy
+from posetrack.boxes import clip_and_sort
+from posetrack.detectors import TORCHVISION as NAMES
+from posetrack.detectors.batches import group_by_size
 from posetrack.errors import PoseTrackError
 from posetrack.runtime.upload import upload
 from posetrack.types import Detections, Frame
@@ -24,13 +26,6 @@ from posetrack.zoo.checkpoint import read_checkpoint
 from posetrack.zoo.loading import load_into
 
 PERSON = 1  # COCO label
-NAMES = (
-    "fasterrcnn_resnet50_fpn_v2",
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "retinanet_resnet50_fpn_v2",
-    "fcos_resnet50_fpn",
-    "ssdlite320_mobilenet_v3_large",
-)
 
 
 class TorchvisionDetector:
@@ -69,7 +64,7 @@ class TorchvisionDetector:
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
         found = [Detections.empty()] * len(frames)
-        for group in in_one_forward([frame.size for frame in frames], self.device.type):
+        for group in group_by_size([frame.size for frame in frames], self.device.type):
             images = upload([frames[i] for i in group], self.device)
             outputs = self.network([image.permute(2, 0, 1).float() / 255 for image in images])
             for i, output in zip(group, outputs, strict=True):
@@ -78,7 +73,7 @@ class TorchvisionDetector:
 
     def _persons(self, output: dict[str, Tensor], size: tuple[int, int]) -> Detections:
         keep = (output["labels"] == PERSON) & (output["scores"] >= self.score_threshold)
-        return tidy(output["boxes"][keep].cpu().numpy(), output["scores"][keep].cpu().numpy(), size)
+        return clip_and_sort(output["boxes"][keep].cpu().numpy(), output["scores"][keep].cpu().numpy(), size)
 
 
 def create(name: str) -> nn.Module:

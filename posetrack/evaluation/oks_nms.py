@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trackers.similarity import oks, suppress
+from posetrack.boxes import suppress
+from trackers.similarity import oks
 
 Floats = NDArray[np.floating]
 THRESHOLD = 0.9  # OKS_THRE of the official configurations

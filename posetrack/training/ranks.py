@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from posetrack.presets import find_device
+from posetrack.runtime.device import find_device
 
 
 @dataclass(frozen=True)

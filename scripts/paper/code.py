@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from paper.markdown import table
+from scripts.markdown import table
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ TRACKING = (
     ),
     Rule("greedy matching", TRACKER, "FlowTracker.update", "FlowTrackerSettings.matching", "greedy"),
     Rule("boxes from 0.5", "posetrack.presets", "build", "PAPER.detector_score", 0.5),
-    Rule("joints from 0.4 are written", "posetrack.presets", "build", "PAPER.joint_score", 0.4),
+    Rule("joints from 0.4 are written", "posetrack.presets", "load", "PAPER.min_joint_score", 0.4),
 )
 METRICS = (
     Rule("COCO: AP over OKS 0.50 to 0.95, and AR", "posetrack.evaluation.coco", "evaluate_coco"),

@@ -13,9 +13,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from posetrack import zoo
+from posetrack import sinks, zoo
 from posetrack.cli import main
 from posetrack.results.jsonl import read_jsonl
+from posetrack.types import Frame, Tracks
 from posetrack.video import open_video
 from tests.posetrack import media
 
@@ -115,6 +116,28 @@ def test_the_other_inputs_are_still_done(
     assert "missing.mp4" in complaint(capsys)
     assert len(read_jsonl(out / "clip.jsonl").tracks) == 12
     assert not (out / "clip.mp4").exists()
+
+
+def test_a_fault_of_ours_ends_one_input_and_leaves_its_traceback(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    write = sinks.TracksSink.write
+
+    def fault(sink: sinks.TracksSink, frame: Frame, tracks: Tracks) -> None:
+        if frame.index == 5 and sink.path.stem == "clip":
+            raise ZeroDivisionError("nobody thought of this")
+        write(sink, frame, tracks)
+
+    monkeypatch.setattr(sinks.TracksSink, "write", fault)
+    out = tmp_path / "out"
+    assert main(["track", str(clip), str(other), "--out", str(out)]) == 1
+    line = complaint(capsys)
+    assert "clip.mp4: unexpected ZeroDivisionError: nobody thought of this" in line
+    assert "nobody thought of this" in (out / "clip.error.log").read_text()
+    assert len(read_jsonl(out / "clip.jsonl").tracks) == 5  # what came before is kept
+    assert len(read_jsonl(out / "other.jsonl").tracks) == 12
 
 
 def test_an_output_that_cannot_be_written_stops_only_its_own_input(
@@ -299,7 +322,9 @@ def test_a_video_of_another_size_is_not_drawn_over(
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)], ids=["Ctrl-C", "SIGKILL"]
+    ("sent", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+    ids=["Ctrl-C", "SIGTERM", "SIGKILL"],
 )
 def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: int, tmp_path: Path) -> None:
     source = tmp_path / "long.mp4"
@@ -311,8 +336,7 @@ def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: in
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 60):
+    while not lines.exists() or lines.read_bytes().count(b"\n") < 60:
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.send_signal(sent)
@@ -324,7 +348,7 @@ def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: in
         shown = [media.number_of(frame.image) for frame in video]
     assert shown == [n % 256 for n in range(len(shown))]
     assert len(shown) > 20
-    if sent == signal.SIGINT:
+    if sent != signal.SIGKILL:
         assert "interrupted" in said
         assert "Traceback" not in said
-        assert len(shown) == len(tracked)
+        assert len(tracked) - len(shown) in (0, 1)  # it may come between a line and its picture

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import flow
-from posetrack.pipeline import PoseTracker, batched, unseen_beyond
+from posetrack.pipeline import PoseTracker, batched, hide_outside_frame
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses, Tracks
@@ -113,7 +113,7 @@ def test_joints_beyond_the_frame_come_out_as_unseen() -> None:
     # Joints at the first and the last pixel's centre and edge are in; half a pixel beyond, they are not.
     points = [[[0, 0], [99, 49], [-0.4, 20]], [[99.4, 49.4], [99.6, 20], [50, -0.6]]]
     poses = Poses(points, np.full((2, 3), 0.9), [[0, 0, 99, 49]] * 2, [0.8, 0.7], DOTS)
-    out = unseen_beyond(Tracks(poses, [3, 5], [False, True], 7, 0.28, (100, 50)))
+    out = hide_outside_frame(Tracks(poses, [3, 5], [False, True], 7, 0.28, (100, 50)))
     np.testing.assert_allclose(out.poses.keypoint_scores, [[0.9, 0.9, 0.9], [0.9, 0, 0]])
     np.testing.assert_allclose(out.poses.keypoints[1], [[99.4, 49.4], [0, 0], [0, 0]], atol=1e-5)
     assert (out.ids.tolist(), out.index, out.size) == ([3, 5], 7, (100, 50))
@@ -125,7 +125,7 @@ def test_the_tracker_itself_knows_joints_beyond_the_frame() -> None:
 
     def walk(within: bool) -> list[Tracks]:
         tracker = system("lucas_kanade")
-        tracker.within_frame = within
+        tracker.hide_outside_frame = within
         cut = (Frame(np.ascontiguousarray(picture(i).image[:, 60:]), i, i / 25) for i in range(T))
         tracker.detector = Shifted()
         return list(tracker.track(cut))
@@ -136,8 +136,8 @@ def test_the_tracker_itself_knows_joints_beyond_the_frame() -> None:
     assert not all(beyond)
     for a, b in zip(whole, shown, strict=True):
         np.testing.assert_array_equal(a.ids, b.ids)
-        np.testing.assert_array_equal(unseen_beyond(a).poses.keypoints, b.poses.keypoints)
-        np.testing.assert_array_equal(unseen_beyond(a).poses.keypoint_scores, b.poses.keypoint_scores)
+        np.testing.assert_array_equal(hide_outside_frame(a).poses.keypoints, b.poses.keypoints)
+        np.testing.assert_array_equal(hide_outside_frame(a).poses.keypoint_scores, b.poses.keypoint_scores)
 
 
 class Shifted(ForgetfulDetector):
@@ -146,6 +146,17 @@ class Shifted(ForgetfulDetector):
     def one(self, index: int) -> Detections:
         seen = super().one(index)
         return Detections(seen.boxes - np.array([60, 0, 60, 0], np.float32), seen.scores)
+
+
+def test_frames_travel_with_their_tracks_and_arrays_are_frames() -> None:
+    pictures = [picture(i).image for i in range(5)]
+    pairs = list(system("lucas_kanade").follow(pictures, 2))
+    assert [(f.index, f.time, t.index, t.time) for f, t in pairs] == [
+        (i, i / 25, i, i / 25) for i in range(5)
+    ]
+    assert all(frame.image is image for (frame, _), image in zip(pairs, pictures, strict=True))
+    with pytest.raises(ValueError, match=r"picture 0 is an array \(4, 4\) of float64"):
+        list(system("lucas_kanade").track([np.zeros((4, 4))]))  # type: ignore[list-item]
 
 
 def test_an_empty_video() -> None:

@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 import posetrack
 from posetrack import models, zoo
 from posetrack.errors import PoseTrackError
-from posetrack.presets import LIGHT, PAPER, PRESETS, find, joint_score_of, load, pose_network, weights_of
-from posetrack.types import Frame
+from posetrack.pose.networks import load_network
+from posetrack.presets import PAPER, PRESETS, find, load, min_joint_score_of, weights_of
+from posetrack.types import Detections, Frame
 from posetrack.zoo import catalog
 
 
@@ -30,7 +31,7 @@ def test_light_runs_offline_and_finds_nobody_in_gray() -> None:
 
 
 def test_light_reports_no_ears() -> None:
-    _, settings = pose_network(LIGHT)
+    _, settings = load_network("light", decoder="dark")
     assert settings.skeleton.name == "posetrack18"
     assert set(settings.unlabelled) == {"left_ear", "right_ear"}
 
@@ -64,10 +65,10 @@ def test_licences_are_free_but_for_the_flow_that_the_paper_used() -> None:
 
 
 def test_thresholds_of_the_paper() -> None:
-    assert (PAPER.detector_score, PAPER.joint_score, PAPER.tracker.expansion) == (0.5, 0.4, 0.15)
+    assert (PAPER.detector_score, PAPER.min_joint_score, PAPER.tracker.expansion) == (0.5, 0.4, 0.15)
     assert PAPER.flip_test
-    assert joint_score_of("paper") == 0.4
-    assert joint_score_of("somebody else's") == 0
+    assert min_joint_score_of("paper") == 0.4
+    assert min_joint_score_of("somebody else's") == 0
 
 
 def test_unknown_preset_and_device() -> None:
@@ -97,7 +98,7 @@ def test_own_weights_say_how_they_are_used(tmp_path: Path) -> None:
         "input_height": "128",
         "sigma": "1.0",
     }
-    network, settings = pose_network(PAPER, checkpoint(tmp_path / "mine.safetensors", **facts))
+    network, settings = load_network(PAPER.pose, checkpoint(tmp_path / "mine.safetensors", **facts))
     assert settings.input_size == (96, 128)
     assert not settings.softmax
     assert all((p == 0).all() for p in network.parameters())
@@ -115,7 +116,7 @@ def test_own_weights_that_do_not_say_enough(tmp_path: Path, change: dict[str, st
     facts |= {"sigma": "1.0"} | change
     path = checkpoint(tmp_path / "mine.safetensors", **{k: v for k, v in facts.items() if v is not None})
     with pytest.raises(PoseTrackError, match=said):
-        pose_network(PAPER, path)
+        load_network(PAPER.pose, path)
 
 
 def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
         state = models.create("hrnet_w32", 17).state_dict()
     torch.save({k: torch.zeros(v.shape, dtype=torch.float16) for k, v in state.items()}, path)
     with pytest.raises(PoseTrackError, match="hrnet_w32") as caught:
-        pose_network(LIGHT, path)
+        load_network("light", path)
     assert "\n" not in str(caught.value)
 
 
@@ -147,4 +148,22 @@ def test_weights_that_broke_in_training_are_refused(tmp_path: Path) -> None:
     state["final_layer.bias"] = torch.full_like(state["final_layer.bias"], float("nan"))
     torch.save(state, tmp_path / "nan.pth")
     with pytest.raises(PoseTrackError, match=r"1 tensors hold NaN or infinity, first final_layer\.bias"):
-        pose_network(LIGHT, tmp_path / "nan.pth")
+        load_network("light", tmp_path / "nan.pth")
+
+
+def test_any_part_may_be_another_one() -> None:
+    class Nobody:
+        def __call__(self, frames):
+            return [Detections.empty() for _ in frames]
+
+    mine = load("light", "cpu", detector=Nobody(), flow="none", tracker="oks")
+    assert (mine.preset, mine.min_joint_score) == ("light", PRESETS["light"].min_joint_score)
+    assert mine.models == {"detector": "Nobody", "pose": "light", "flow": "none", "tracker": "oks"}
+    assert [len(t) for t in mine.track([np.zeros((64, 64, 3), np.uint8)] * 2)] == [0, 0]
+    for words, line in (
+        ({"detector": "yolo"}, "unknown detector 'yolo'"),
+        ({"flow": "water"}, 'unknown flow "water"'),
+        ({"tracker": "sort"}, "unknown tracker 'sort'"),
+    ):
+        with pytest.raises(PoseTrackError, match=line):
+            load("light", "cpu", **words)

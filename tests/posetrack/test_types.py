@@ -91,3 +91,14 @@ def test_convert_there_and_back_keeps_shared_joints() -> None:
     kept = [k for k in range(17) if k not in ears]
     np.testing.assert_array_equal(back[0][:, kept], points[:, kept])
     assert (back[1][:, ears] == 0).all()
+
+
+def test_hidden_joints_have_neither_score_nor_position() -> None:
+    poses = Poses([[[1, 2]] * 17], [[0.5] * 17], [[0, 0, 9, 9]], [0.9], POSETRACK18)
+    joints = np.arange(17)[None] == 3
+    hidden = poses.hide(joints)
+    assert hidden.keypoints[0, 3].tolist() == [0, 0]
+    assert hidden.keypoint_scores[0].tolist() == [0.5] * 3 + [0] + [0.5] * 13
+    weak = Tracks(hidden, [1], [False], 0, 0.0, (9, 9)).hide_weak_joints(0.6)
+    assert not weak.poses.keypoint_scores.any()
+    assert not weak.poses.keypoints.any()

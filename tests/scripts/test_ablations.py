@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ablation_report import QUARTER, by_variant, differences, draw_exchange, draw_sizes, spread, table
-from study_ablations import BASELINE, NARROW, SIZES, VARIANTS, Variant, floor, in_order, run
 
 from posetrack import models
 from posetrack.datasets.people import HeldOut, Person, PoseData
@@ -18,6 +16,8 @@ from posetrack.models.costs import measure
 from posetrack.models.shapes import name_of
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.examples.people import PeopleExamples
+from scripts.ablation_report import QUARTER, by_variant, differences, draw_exchange, draw_sizes, spread, table
+from scripts.study_ablations import BASELINE, NARROW, SIZES, VARIANTS, Variant, floor, in_order, run
 
 K = len(POSETRACK18)
 
@@ -180,7 +180,7 @@ def test_figures_are_drawn_of_an_unfinished_study(tmp_path: Path) -> None:
 
 def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the run without a line is trained, and its line is added."""
-    import study_ablations
+    from scripts import study_ablations
 
     names = ["HRNet, 32x64", "SimpleBaseline, 32x64"]
     results = tmp_path / "results.jsonl"

@@ -7,18 +7,18 @@ import shlex
 import subprocess
 
 import pytest
-from paper.costs import difference
-from paper_tables import PATH, document
 
 from posetrack.cli import COMMANDS
 from posetrack.commands.flags import parse
 from posetrack.commands.train import train
 from posetrack.training.recipes import RECIPES
 from posetrack.zoo.catalog import CATALOG
+from scripts.paper.__main__ import PATH, document
+from scripts.paper.costs import difference
 
 
 def test_the_document_is_what_the_code_says() -> None:
-    assert PATH.read_text() == document(), "run python scripts/paper_tables.py"
+    assert PATH.read_text() == document(), "run python -m scripts.paper"
 
 
 @pytest.mark.parametrize(

@@ -54,15 +54,15 @@ Step = tuple[Motion, NDArray[np.uint8], Poses]
 
 def ids(steps: Sequence[Step], **changes: object) -> list[list[int]]:
     settings: dict[str, object] = {
-        "threshold": 0.2, "memory_frames": 5, "memory_seconds": 0.5, "every_pose": False,
-        "duplicate_oks": 1.0, "return_likeness": 0.85, "return_seconds": 2.0,
+        "threshold": 0.2, "memory_frames": 5, "memory_seconds": 0.5, "match_all_poses": False,
+        "duplicate_oks": 1.0, "reid_threshold": 0.85, "reid_seconds": 2.0,
     }  # fmt: skip
     tracker = FlowTracker(FlowTrackerSettings(**settings | changes))  # type: ignore[arg-type]
     result = []
     for index, (motion, image, found) in enumerate(steps):
         tracker.propagate(motion)
         frame = Frame(image, index, index / FPS)
-        result.append(tracker.update(frame, found, np.zeros(len(found), bool)).ids.tolist())
+        result.append(tracker.assign(frame, found, np.zeros(len(found), bool)).ids.tolist())
     return result
 
 
@@ -131,7 +131,7 @@ def away(frames: int, image: NDArray[np.uint8]) -> list[Step]:
     [
         (8, (150, 100), (RED, DARK), 1),  # a second later, less than a body height on
         (8, (150, 100), (BLUE, DARK), 2),  # somebody else
-        (25, (150, 100), (RED, DARK), 2),  # longer than return_seconds
+        (25, (150, 100), (RED, DARK), 2),  # longer than reid_seconds
         (8, (400, 100), (RED, DARK), 2),  # almost four body heights in a second
     ],
 )
@@ -143,7 +143,7 @@ def test_return(
     steps += away(frames, painted())
     steps.append((STILL, painted((place, *clothes)), poses(place)))
     assert ids(steps)[-1] == [expected]
-    assert ids(steps, return_likeness=None)[-1] == [2]
+    assert ids(steps, reid_threshold=None)[-1] == [2]
     assert ids(steps, memory_seconds=float("inf"))[-1] == [expected]  # another memory: of places
 
 

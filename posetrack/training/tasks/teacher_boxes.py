@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import iou, nms
 from posetrack.datasets.boxes import decoded, read_boxes, tar_members
-from posetrack.detectors.base import iou, suppress
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -67,7 +67,7 @@ class YoloxTeacher:
         half = np.exp(raw[keep, 2:4]) * self.strides[keep] / 2
         boxes = np.concatenate([centre - half, centre + half], 1) / scale
         boxes = np.clip(boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
-        kept = suppress(boxes, scores[keep], SAME)
+        kept = nms(boxes, scores[keep], SAME)
         return boxes[kept], scores[keep][kept]
 
 

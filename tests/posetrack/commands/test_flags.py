@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,13 +58,21 @@ def test_every_kind_of_parameter() -> None:
         (["paint", "a", "--colour", "red", "--litres", "nan"], "invalid float value: 'nan'"),
         (["paint", "a", "--colour", "red", "--gloss"], "--gloss"),
         (["demolish"], "demolish"),
-        ([], "COMMAND"),
+        (["paint", "a", "--color", "red"], "unknown flag --color: did you mean --colour?"),
+        (["paint", "--fast"], "unknown flag --fast"),  # and not that WALLS is missing
     ],
 )
 def test_wrong_words_are_one_error(words: list[str], complaint: str) -> None:
-    with pytest.raises(PoseTrackError, match=complaint) as caught:
+    with pytest.raises(PoseTrackError, match=re.escape(complaint)) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_no_words_at_all_are_answered_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        run()
+    assert left.value.code == 0
+    assert "paint" in capsys.readouterr().out
 
 
 def test_help_shows_texts_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:

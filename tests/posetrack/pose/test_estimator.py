@@ -46,7 +46,7 @@ DOT_PLACES = {0: (80.0, 40.0), 1: (60.0, 75.0), 2: (100.0, 110.0)}
 
 
 def test_joints_come_out_where_they_are() -> None:
-    poses = estimator().one(picture(DOT_PLACES), Detections([BOX], [0.8]))
+    poses = estimator().estimate_frame(picture(DOT_PLACES), Detections([BOX], [0.8]))
     np.testing.assert_allclose(
         poses.keypoints[0], list(DOT_PLACES.values()), atol=2.5
     )  # 1 heatmap pixel = 8.6
@@ -69,7 +69,7 @@ def test_people_of_several_frames_in_one_pass_equal_one_by_one() -> None:
     for max_crops in (64, 1, 2):
         together = estimator(max_crops=max_crops)(frames, people)
         for frame, seen, poses in zip(frames, people, together, strict=True):
-            alone = estimator().one(frame, seen)
+            alone = estimator().estimate_frame(frame, seen)
             np.testing.assert_array_equal(poses.keypoints, alone.keypoints)
             np.testing.assert_array_equal(poses.scores, alone.scores)
     assert [len(p) for p in together] == [2, 0, 1]
@@ -85,14 +85,14 @@ def test_nobody_in_any_frame() -> None:
 def test_flip_test_agrees_and_swaps_sides() -> None:
     # The colour network does not know sides: mirrored, it still finds joint 1 in channel 1, so the
     # merge (which swaps 1 and 2) must put half of each dot's height on the other joint's map.
-    plain = estimator().one(picture(DOT_PLACES), Detections([BOX], [1.0]))
-    flipped = estimator(flip_test=True).one(picture(DOT_PLACES), Detections([BOX], [1.0]))
+    plain = estimator().estimate_frame(picture(DOT_PLACES), Detections([BOX], [1.0]))
+    flipped = estimator(flip_test=True).estimate_frame(picture(DOT_PLACES), Detections([BOX], [1.0]))
     assert flipped.keypoint_scores[0, 0] > 0.8 * plain.keypoint_scores[0, 0]
     assert 0.4 < flipped.keypoint_scores[0, 1] / plain.keypoint_scores[0, 1] < 0.75
 
 
 def test_unlabelled_joints_are_never_reported() -> None:
-    poses = estimator(unlabelled=("left_dot",)).one(picture(DOT_PLACES), Detections([BOX], [1.0]))
+    poses = estimator(unlabelled=("left_dot",)).estimate_frame(picture(DOT_PLACES), Detections([BOX], [1.0]))
     assert poses.keypoint_scores[0, 1] == 0
     assert poses.keypoints[0, 1].tolist() == [0, 0]
     assert (poses.keypoint_scores[0, [0, 2]] > 0.5).all()
@@ -105,9 +105,9 @@ def test_person_score_counts_joints_above_a_fifth() -> None:
 
 def test_calibration_changes_scores_and_nothing_else() -> None:
     frame, seen = picture(DOT_PLACES), Detections([BOX], [0.8])
-    plain = estimator().one(frame, seen)
+    plain = estimator().estimate_frame(frame, seen)
     honest = Calibration(slope=2.0, shift=-0.5)
-    changed = estimator(calibration=honest, unlabelled=("left_dot",)).one(frame, seen)
+    changed = estimator(calibration=honest, unlabelled=("left_dot",)).estimate_frame(frame, seen)
     expected = honest(plain.keypoint_scores) * np.array([1, 0, 1], np.float32)
     np.testing.assert_array_equal(changed.keypoint_scores, expected)
     np.testing.assert_array_equal(changed.keypoints[0, [0, 2]], plain.keypoints[0, [0, 2]])
@@ -133,7 +133,7 @@ def test_bfloat16_where_it_is_allowed_and_the_hardware_has_it(half, hardware, ex
 
     settings, network = PoseSettings(DOTS, (48, 64), half=half), Recording()
     network.weight = nn.Parameter(torch.ones(1))
-    poses = HeatmapEstimator(network, settings).one(picture(DOT_PLACES), Detections([BOX], [0.8]))
+    poses = HeatmapEstimator(network, settings).estimate_frame(picture(DOT_PLACES), Detections([BOX], [0.8]))
     assert seen == [expected]
     assert network.weight.dtype == torch.float32  # the caller's own network stays as it was
     assert poses.keypoint_scores.dtype == np.float32

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from posetrack import models, presets, zoo
+from posetrack import models, zoo
 from posetrack.errors import PoseTrackError
 from posetrack.models.hrnet import LIGHT as SMALL
 from posetrack.models.hrnet import HRNetConfig
 from posetrack.models.shapes import name_of
 from posetrack.models.simple_baseline import R18
+from posetrack.pose.networks import load_network
 from posetrack.skeletons import SKELETONS
 from posetrack.training.export import origin_of, trained
 from posetrack.training.recipes import LIGHT, RECIPES
@@ -40,7 +41,7 @@ def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     path = tmp_path / "weights.safetensors"
     facts = PoseTask(recipe, stick_people(1, recipe.skeleton)).facts()
     trained(recipe, network, path, 1234, {"pck": 50.0}, facts)
-    loaded, settings = presets.pose_network(presets.find("light"), path)
+    loaded, settings = load_network("light", path, decoder="dark")
     assert settings.skeleton is SKELETONS[recipe.skeleton.name]
     assert settings.input_size == (recipe.width, recipe.height)
     assert (settings.sigma, settings.softmax) == (recipe.sigma, recipe.loss == "cross_entropy")

@@ -52,7 +52,7 @@ def test_leaving_early_ends_the_thread(tmp_path: Path) -> None:
 
 def test_an_absent_camera() -> None:
     for number in (77, "77"):
-        with pytest.raises(InputError, match=r"^camera 77 gives no picture \(there are: .+\); connect it"):
+        with pytest.raises(InputError, match=r"^camera 77 is not there \(cameras: .+\); connect it"):
             CameraSource(number)
 
 
@@ -62,4 +62,4 @@ def test_losses_are_told(tmp_path: Path) -> None:
     (tmp_path / "both.ts").write_bytes(big + small)
     with CameraSource(tmp_path / "both.ts") as camera:
         assert len(list(camera)) >= 1
-    assert [line[:43] for line in camera.losses] == ["the frame size changes from 96x64 to 64x48 "]
+    assert [line[:43] for line in camera.warnings] == ["the frame size changes from 96x64 to 64x48 "]

@@ -19,7 +19,7 @@ def test_cut_off_with_the_index_ahead(tmp_path: Path) -> None:
     assert 10 < len(frames) < 30
     assert [f.time for f in frames] == [n / 25 for n in range(len(frames))]
     end = f"{frames[-1].time:.2f} s"
-    assert video.losses == [f"{40 - len(frames)} of 40 frames lost: the file is cut off at {end}"]
+    assert video.warnings == [f"{40 - len(frames)} of 40 frames lost: the file is cut off at {end}"]
     assert video.complete
 
 
@@ -34,13 +34,13 @@ def test_cut_off_without_an_index(name: str, how: dict[str, Any], tmp_path: Path
     video = open_video(cut(write_video(tmp_path / name, noisy(40), **how), 0.6))
     frames = list(video)
     assert 10 < len(frames) < 35
-    assert video.losses == [f"the file is cut off: nothing can be read after {frames[-1].time:.2f} s"]
+    assert video.warnings == [f"the file is cut off: nothing can be read after {frames[-1].time:.2f} s"]
 
 
 def test_cut_off_avi(tmp_path: Path) -> None:
     video = open_video(cut(write_video(tmp_path / "c.avi", noisy(40), codec="mpeg4"), 0.5))
     frames = list(video)
-    assert video.losses[0].endswith(f"of 40 frames lost: the file is cut off at {frames[-1].time:.2f} s")
+    assert video.warnings[0].endswith(f"of 40 frames lost: the file is cut off at {frames[-1].time:.2f} s")
 
 
 def test_cut_off_with_the_index_at_the_end(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_whole_files_have_no_losses_whatever_follows_them(tmp_path: Path) -> Non
     path = write_video(tmp_path / "c.mp4", numbered(5))
     path.write_bytes(path.read_bytes() + bytes(100))
     video = open_video(path)
-    assert (len(list(video)), video.losses) == (5, [])
+    assert (len(list(video)), video.warnings) == (5, [])
 
 
 def test_damage_in_the_middle_costs_only_what_it_hits(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_damage_in_the_middle_costs_only_what_it_hits(tmp_path: Path) -> None:
     assert 36 <= len(frames) < 40
     assert frames[-1].time == 39 / 25
     assert [f.index for f in frames] == list(range(len(frames)))
-    assert any("could not be decoded (the first at 0." in line for line in video.losses)
+    assert any("could not be decoded (the first at 0." in line for line in video.warnings)
 
 
 def test_a_size_that_changes_ends_the_video(tmp_path: Path) -> None:
@@ -79,6 +79,6 @@ def test_a_size_that_changes_ends_the_video(tmp_path: Path) -> None:
     video = open_video(both)
     frames = list(video)
     assert [number_of(f.image) for f in frames] == list(range(12))
-    (line,) = video.losses
+    (line,) = video.warnings
     assert line.startswith("the frame size changes from 96x64 to 64x48 at ")
     assert not video.complete

@@ -1,0 +1,93 @@
+"""Flags that several commands share, exit codes, and what they all do before they begin."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from posetrack.errors import InputError, PoseTrackError
+
+if TYPE_CHECKING:
+    from posetrack.pipeline import PoseTracker
+
+DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+PresetName = Annotated[str, "settings and models: light, realtime or paper"]
+Device = Annotated[str, "auto, cpu, cuda or cuda:N"]
+Overwrite = Annotated[bool, "replace results that are there already"]
+Weights = Annotated[Path | None, "a checkpoint to use instead of the preset's pose weights"]
+BatchSize = Annotated[int, "frames that are detected and posed together; the result is the same"]
+Detector = Annotated[str | None, "a detector in place of the preset's: light, or one of torchvision's"]
+Flow = Annotated[str | None, "an optical flow in place of the preset's: lucas_kanade, dis:fast, none, ..."]
+FlowScale = Annotated[float | None, "size at which flow is computed, as a share of the frame's"]
+Tracker = Annotated[str | None, "a tracker in place of the preset's: flow, oks or iou"]
+Trails = Annotated[bool, "draw where everybody went"]
+DrawBoxes = Annotated[bool, "draw the person boxes too"]
+
+
+def load_tracker(
+    preset: str,
+    device: str,
+    *,
+    weights: Path | None = None,
+    detector: str | None = None,
+    flow: str | None = None,
+    flow_scale: float | None = None,
+    tracker: str | None = None,
+    boxes: Path | None = None,
+) -> PoseTracker:
+    """The system that the flags describe. With `boxes`, no detector is loaded: each input brings its own."""
+    from posetrack.detectors.from_file import CachedDetections
+    from posetrack.presets import load
+
+    if boxes is not None and detector is not None:
+        raise PoseTrackError(f"--detector {detector} and --boxes {boxes}: give one of them")
+    return load(
+        preset,
+        device,
+        detector=detector if boxes is None else CachedDetections({}),
+        weights=weights,
+        flow=flow,
+        flow_scale=flow_scale,
+        tracker=tracker,
+    )
+
+
+def check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise PoseTrackError(f"--batch-size {batch_size}: give 1 or more")
+
+
+def refuse_existing(paths: Iterable[Path | None], overwrite: bool, flag: str = "--out") -> None:
+    """Raises InputError for the first path that is there already, unless it may be overwritten."""
+    for path in paths:
+        if path is not None and not overwrite and path.exists():
+            raise InputError(f"{path} exists already: use --overwrite to replace it, or another {flag}")
+
+
+def make_folder(path: str | Path) -> Path:
+    """The folder, made where it is missing."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PoseTrackError(
+            f"cannot make the folder '{folder}' ({error.strerror}): choose another place"
+        ) from error
+    return folder
+
+
+def complain(line: str) -> None:
+    """One line on standard error."""
+    print(f"posetrack: {' '.join(line.split())}", file=sys.stderr)
+
+
+def write_json(path: Path, content: object) -> None:
+    import json
+
+    from posetrack.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
