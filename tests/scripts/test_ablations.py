@@ -203,7 +203,7 @@ def test_figures_are_drawn_of_an_unfinished_study(tmp_path: Path) -> None:
 
 def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the run without a line is trained, and its line is added."""
-    import study_ablations
+    from scripts import study_ablations
 
     names = ["HRNet, 32x64", "SimpleBaseline, 32x64"]
     results = tmp_path / "results.jsonl"
