@@ -23,7 +23,9 @@ SMALLEST = 128  # pixels: correlation pyramids need as many on each side
 
 
 class NetworkFlow:
-    """Dense flow from a network, all frame pairs of a call in one forward.
+    """Dense flow from a network. On a GPU all frame pairs of a call share a forward.
+
+    On a CPU every pair has its own, so that its flow is the same to the last digit whatever is beside it.
 
     Args:
         forward: the network with its own normalisation and colour order.
@@ -81,7 +83,8 @@ class NetworkFlow:
         frames = torch.from_numpy(np.stack([np.stack(pair) for pair in pairs]))  # (B, 2, h, w, 3)
         images = frames.to(self._device).permute(0, 1, 4, 2, 3).float() / 255  # (B, 2, 3, h, w)
         h, w = images.shape[-2:]
-        flow = self._forward(self._pad(images))
+        together = 1 if self._device.type == "cpu" else len(pairs)
+        flow = torch.cat([self._forward(part) for part in torch.split(self._pad(images), together)])
         fields = flow[:, :, :h, :w].permute(0, 2, 3, 1).contiguous()  # (B, h, w, 2)
         return list(fields.float().cpu().numpy())
 

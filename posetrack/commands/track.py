@@ -149,7 +149,7 @@ def track_video(
     from posetrack.video import open_video, prefetch
 
     out = options.make_folder(out)
-    with open_video(source) as clip:
+    with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
         outputs = output_paths(clip, out, video)
         options.refuse_existing(outputs, overwrite)
         system = tracker or load(preset, device, weights=weights)

@@ -38,10 +38,24 @@ def frames_of_pictures(
     if names:
         found = match_names(file, [picture.name for picture in pictures], names)
         if found:
+            _refuse_half_a_match(file, [pictures[listed] for listed in found], pictures, len(names))
             return {pictures[listed].key: frame for listed, frame in found.items()}
     ours = _of_video(file, pictures, video)
     order = _order(file, ours, frame_count)
     return {ours[n].key: frame for n, frame in order.items()}
+
+
+def _refuse_half_a_match(
+    file: BoxFile, found: Sequence[Picture], pictures: Sequence[Picture], count: int
+) -> None:
+    """As many pictures as the video has, of which some have names of its pictures and others have not."""
+    videos = {_video_of(picture) for picture in found}
+    ours = [picture for picture in pictures if _video_of(picture) in videos]
+    if len(found) < len(ours) == count:
+        raise InputError(
+            f"{file.path}: {len(found)} of its {count} pictures are in the video by name, others are not: "
+            f"names and order say different things: {REMEDY}"
+        )
 
 
 def match_names(file: BoxFile, listed: Sequence[str], names: Sequence[str], least: int = 1) -> dict[int, int]:
@@ -108,7 +122,7 @@ def _of_video(file: BoxFile, pictures: Sequence[Picture], video: str) -> list[Pi
     """Those of one video: of the only one, or of the one whose name is the video's."""
     groups: dict[tuple[str, str], list[Picture]] = defaultdict(list)
     for picture in pictures:
-        groups[picture.video, str(PurePosixPath(picture.name.replace("\\", "/")).parent)].append(picture)
+        groups[_video_of(picture)].append(picture)
     if len(groups) == 1:
         return list(pictures)
     named = [group for key, group in groups.items() if video in (key[0], PurePosixPath(key[1]).name)]
@@ -119,6 +133,11 @@ def _of_video(file: BoxFile, pictures: Sequence[Picture], video: str) -> list[Pi
         f"{file.path}: lists pictures of {len(groups)} videos ({folders}), not one alone called {video}: "
         f"{REMEDY}"
     )
+
+
+def _video_of(picture: Picture) -> tuple[str, str]:
+    """What the file says of its video, and the folder that it lies in."""
+    return picture.video, str(PurePosixPath(picture.name.replace("\\", "/")).parent)
 
 
 def _order(file: BoxFile, pictures: Sequence[Picture], frame_count: int | None) -> dict[int, int]:

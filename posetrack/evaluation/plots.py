@@ -57,14 +57,14 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     place[-1] += 0.6
     width = 0.2
     lowest = 0.0
-    for i, (metric, (title, colour)) in enumerate(METRICS.items()):
+    for i, (metric, (metric_title, colour)) in enumerate(METRICS.items()):
         scores = report.scores[metric]
         values = np.array([*(scores[JOINTS.index(joint)] for joint in joints), report.totals[metric]])
         # MOTA has no lower bound: cut the bar, keep its number
         shown = np.maximum(np.nan_to_num(values), -20)
         lowest = min(lowest, float(shown.min()))
         x = place + (i - 1.5) * width
-        axes.bar(x, shown, width * 0.92, color=colour, label=title, zorder=2)
+        axes.bar(x, shown, width * 0.92, color=colour, label=metric_title, zorder=2)
         for at, height, value in zip(x, shown, values, strict=True):
             text = "n/a" if np.isnan(value) else f"{value:.0f}"
             axes.text(

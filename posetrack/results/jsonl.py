@@ -78,7 +78,7 @@ class TracksFile:
 class JsonlWriter:
     """Writes a line per frame and hands it to the system at once, so that a killed run leaves all of them.
 
-    A context manager: leaving it closes the file.
+    A context manager: leaving it closes the file. One that failed before its first frame leaves no file.
 
     Raises:
         PoseTrackError: the file exists and `overwrite` is False, or it cannot be written.
@@ -94,6 +94,7 @@ class JsonlWriter:
             self._file = self.path.open("w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise self._unwritable(error, "choose another folder") from error
+        self._lines = 0  # of frames
         self._line(header.to_dict())
 
     def write(self, tracks: Tracks) -> None:
@@ -106,6 +107,7 @@ class JsonlWriter:
         if theirs != ours:
             raise ValueError(f"tracks with the skeleton {theirs} in a file of {ours}")
         self._line(frame_line(tracks))
+        self._lines += 1
 
     def close(self) -> None:
         self._file.close()
@@ -117,6 +119,8 @@ class JsonlWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, Exception) and not self._lines:  # a failure, no interruption
+            self.path.unlink(missing_ok=True)
 
     def _line(self, values: dict[str, Any]) -> None:
         try:

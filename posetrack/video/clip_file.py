@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from itertools import pairwise
 from pathlib import Path
 
 _HEAD = 8  # bytes of a box before its content: length and name (ISO 14496-12)
@@ -21,12 +22,16 @@ class ClipFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: io.BytesIO | io.FileIO = io.BytesIO()
-        self._on_disk = False
+        self.error: OSError | None = None  # why something could not be written; FFmpeg does not say
 
     def write(self, data: bytes) -> int:
-        _write_all(self._file, data)
-        if not self._on_disk and isinstance(self._file, io.BytesIO) and _plays(self._file.getbuffer()):
-            self.appear()
+        try:
+            _write_all(self._file, data)
+            if isinstance(self._file, io.BytesIO) and _plays(self._file.getbuffer()):
+                self.appear()
+        except OSError as error:
+            self.error = self.error or error
+            raise
         return len(data)
 
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
@@ -37,7 +42,7 @@ class ClipFile:
 
     def appear(self) -> None:
         """Bring what is held to the disk, under its name as soon as it is whole; later calls do nothing."""
-        if self._on_disk or not isinstance(self._file, io.BytesIO):
+        if not isinstance(self._file, io.BytesIO):
             return
         held, position = self._file.getvalue(), self._file.tell()
         temporary = self._path.with_name(f".{self._path.name}.part") if os.name == "posix" else self._path
@@ -50,7 +55,7 @@ class ClipFile:
             temporary.unlink(missing_ok=True)
             raise
         file.seek(position)
-        self._file, self._on_disk = file, True
+        self._file = file
 
     def finish(self) -> None:
         """Let go of the file; nothing that was held only in memory is kept."""
@@ -68,7 +73,7 @@ def _plays(data: memoryview) -> bool:
     names, position = [], 0
     while position + _HEAD <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
-        position += max(length, _HEAD)
+        start, position = position, position + max(length, _HEAD)
         if position <= len(data):
-            names.append(bytes(data[position - max(length, _HEAD) :][4:8]))
-    return b"moov" in names and names[-2:] == [b"moof", b"mdat"]
+            names.append(bytes(data[start + 4 : start + _HEAD]))
+    return b"moov" in names and (b"moof", b"mdat") in pairwise(names)

@@ -66,6 +66,8 @@ class FileVideo(Video):
             # frames are shown in another order than they are decoded, but the times know nothing of it
             self._shuffled = stream.codec_context.has_b_frames and not account.reordered
             if picture is None:
+                if path is None and not serves_ranges(source):
+                    raise InputError(_no_ranges(self.name, "no frame can be decoded"))
                 raise InputError(f"no frame of {self.name} can be decoded; is the file cut off or damaged?")
             turned = orientation(picture)[0]
             sides = (picture.height, picture.width) if turned else (picture.width, picture.height)
@@ -297,10 +299,7 @@ def closing_container(url: str, name: str, path: Path | None) -> AbstractContext
 def _why_not(url: str, name: str, path: Path | None, error: Exception) -> str:
     if path is None:
         if not serves_ranges(url):
-            return (
-                f"the server of {name} sends no parts of files (byte ranges), without which FFmpeg cannot "
-                f"read it ({reason(error)}); download it and track the file"
-            )
+            return _no_ranges(name, reason(error))
         return f"cannot open {name}: {reason(error)}; check the address and the network"
     if isinstance(error, PermissionError):
         return f"cannot read {path}: permission denied; check the file's rights"
@@ -309,6 +308,13 @@ def _why_not(url: str, name: str, path: Path | None, error: Exception) -> str:
             f"{name} is cut off and its index, which MP4 keeps at the end, is lost; copy or record it again"
         )
     return f"{name} is not a video that FFmpeg can read ({reason(error)}); check that it plays elsewhere"
+
+
+def _no_ranges(name: str, why: str) -> str:
+    return (
+        f"the server of {name} sends no parts of files (byte ranges), without which FFmpeg cannot "
+        f"read it ({why}); download it and track the file"
+    )
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

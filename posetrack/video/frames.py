@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from typing import Generic, TypeVar
@@ -46,11 +47,28 @@ class Channel(Generic[T]):
             self._changed.notify_all()
             return thrown
 
-    def get(self) -> T:
-        """Wait for the next item. Closed and empty: raises ClosedError or the error it was closed with."""
+    def offer(self, item: T) -> bool:
+        """Add where there is room; False where there is none. Raises as `put` does."""
+        with self._changed:
+            if self._closed:
+                raise self.error or ClosedError
+            if len(self._items) >= self._size:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
+    def get(self, timeout: float | None = None) -> T:
+        """Wait for the next item. Closed and empty: raises ClosedError or the error it was closed with.
+
+        Raises TimeoutError where nothing comes within `timeout` seconds.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while not self._items and not self._closed:
-                self._changed.wait(_PATIENCE)
+                if end is not None and time.monotonic() >= end:
+                    raise TimeoutError
+                self._changed.wait(_PATIENCE if end is None else max(0.0, end - time.monotonic()))
             if not self._items:
                 raise self.error or ClosedError
             item = self._items.popleft()

@@ -50,7 +50,10 @@ class PictureFile:
         if not self._may_hold_more:
             return 1
         with _opened(self._data) as file:
-            return getattr(file, "n_frames", 1) if file is not None else 1
+            try:
+                return max(1, getattr(file, "n_frames", 1))
+            except Exception:  # whatever Pillow's plugins raise
+                return 1
 
     @cached_property
     def durations(self) -> list[Fraction]:

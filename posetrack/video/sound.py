@@ -27,7 +27,10 @@ _LEAD = Fraction(1, 4)  # seconds that sound runs ahead of the picture, so that 
 _PROBED = 60  # seconds within which all sound must begin: the first fragment waits for every stream
 _PROBED_PACKETS = 20_000
 _OVERLAP = 25  # packets (half a second) that a join may lose
-_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError)
+_FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, LookupError)
+# AAC's numbers for rates and channels (ISO 14496-3, tables 1.18 and 1.19)
+_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350)
+_LAYOUTS = ("stereo", "mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1")
 
 
 class Sound:
@@ -47,7 +50,7 @@ class Sound:
         self._next: AnyPacket | None = None
         self._lead = picture_clock(video)
         self._leader = -1  # index of the stream of pictures
-        self._told: set[int] = set()  # streams that were said to come too late
+        self._told: set[int] = set()  # streams that were said to be left out
         if address is not None:
             try:
                 self._open(address)
@@ -107,6 +110,7 @@ class Sound:
                 break
         for stream in streams:
             if stream.codec_context is None:
+                self._told.add(stream.index)
                 self._warn(f"FFmpeg does not know the codec of its stream {stream.index}")
             elif stream.index in first:
                 self._route(stream, bytes(first[stream.index]))
@@ -135,6 +139,7 @@ class Sound:
             else:
                 self._routes[stream.index] = _Route(kind(stream, self._output, first), SoundClock(self._lead))
                 return
+        self._told.add(stream.index)
         self._warn(f"its stream {stream.index} cannot be written ({why})")
 
     def _peek(self) -> AnyPacket | None:
@@ -227,6 +232,9 @@ class _Copy(_Carrier):
         if stream.codec_context.name == "aac" and not stream.codec_context.extradata:
             # MPEG-TS repeats AAC's settings in every packet (ADTS); MP4 wants them once, ahead of all
             self._stream.codec_context.extradata = audio_specific_config(first)
+            if not stream.codec_context.sample_rate:  # it began after FFmpeg had looked
+                self._stream.codec_context.sample_rate = _RATES[first[2] >> 2 & 15]
+                self._stream.codec_context.layout = _LAYOUTS[(first[2] & 1) << 2 | first[3] >> 6]
             self._filter = BitStreamFilterContext("aac_adtstoasc", stream)
 
     def carry(self, packet: AudioPacket) -> list[AudioPacket]:

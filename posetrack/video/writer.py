@@ -184,7 +184,8 @@ class VideoWriter:
             self._fail(error)
 
     def _unwritable(self, error: Exception) -> PoseTrackError:
-        return PoseTrackError(f"cannot write {self.path}: {reason(error)}; is there room on the disk?")
+        why = reason(self._file.error or error)
+        return PoseTrackError(f"cannot write {self.path}: {why}; is there room on the disk?")
 
     def _fail(self, error: BaseException) -> None:
         self._channel.close(error, discard=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from posetrack.training.sampling import Sampler, Sampling
 from torch import Tensor
 
 from posetrack.benchmarks.pck import joint_errors
@@ -14,8 +15,7 @@ from posetrack.datasets.lspet import Lspet
 from posetrack.datasets.people import HeldOut
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, heatmap_to_picture
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.augment import Appearance, Geometry
-from posetrack.training.sampling import Sampler, Sampling
+from posetrack.training.examples.augment import Appearance, Geometry
 
 # A pass or two over the people: little can be learned by heart, so more augmentation would only slow.
 GEOMETRY = Geometry(rotation=20.0, scale=0.15, shift=0.05, half_body_probability=0.0)

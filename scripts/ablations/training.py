@@ -16,7 +16,7 @@ from posetrack.pose.heatmap import decode_dark, decode_quarter, softmax_heatmaps
 from posetrack.runtime.folding import for_inference
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.ema import WeightAverage
-from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.tasks.losses import gaussian_targets, spatial_cross_entropy
 from scripts.ablations.pictures import Examination, Pictures
 from scripts.ablations.variants import Variant
 

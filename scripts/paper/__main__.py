@@ -103,7 +103,7 @@ Data sets lie in `coco`, `ai_challenger`, `mpii`, `posetrack17`, `posetrack18` a
 A person detector's boxes, in COCO's format, are in `detections.json`; without `--boxes`, labelled boxes are
 taken.
 `resnet50.pth` and so on are torchvision's ImageNet weights; `posetrack fetch hrnet_w32_c_imagenet` gets
-HRNet's. On several GPUs put `torchrun --nproc-per-node N --` in place of `python` before `scripts/train.py`.
+HRNet's. On several GPUs put `torchrun --nproc-per-node N -m --` before `posetrack train`.
 
 ### Table 1: COCO val2017
 
@@ -136,7 +136,7 @@ On the validation set, from the official README:
 
 ### Table 5: PoseTrack
 
-`scripts/evaluate.py` gives mAP on the validation set; MOTA takes
+`posetrack evaluate` gives mAP on the validation set; MOTA takes
 `posetrack submit --weights` and `posetrack eval`.
 
 {_scores(printed.POSETRACK)}

@@ -36,11 +36,23 @@ CROPS = (
     ),
     Rule("RGB less ImageNet's mean", "posetrack.pose.crop", "normalise", "MEAN", (0.485, 0.456, 0.406)),
     Rule("RGB by ImageNet's deviation", "posetrack.pose.crop", "normalise", "STD", (0.229, 0.224, 0.225)),
-    Rule("half bodies, 1.5 times", "posetrack.training.augment", "half_body_box", "HALF_BODY_PADDING", 1.5),
-    Rule("scaled, turned, mirrored", "posetrack.training.augment", "random_view"),
-    Rule("targets: peak 1, centre rounded, cut at 3 sigma", "posetrack.training.losses", "official_targets"),
     Rule(
-        "loss: half the squared error, mean of places and joints", "posetrack.training.losses", "joints_mse"
+        "half bodies, 1.5 times",
+        "posetrack.training.examples.augment",
+        "half_body_box",
+        "HALF_BODY_PADDING",
+        1.5,
+    ),
+    Rule("scaled, turned, mirrored", "posetrack.training.examples.augment", "random_view"),
+    Rule(
+        "targets: peak 1, centre rounded, cut at 3 sigma",
+        "posetrack.training.tasks.losses",
+        "official_targets",
+    ),
+    Rule(
+        "loss: half the squared error, mean of places and joints",
+        "posetrack.training.tasks.losses",
+        "joints_mse",
     ),
 )
 DECODING = (

@@ -4,10 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from posetrack.datasets.people import Person
-from posetrack.pose.crop import crop_regions
-from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
 from posetrack.training.augment import (
     Geometry,
     apply_view,
@@ -16,6 +12,10 @@ from posetrack.training.augment import (
     random_view,
     view_matrix,
 )
+
+from posetrack.datasets.people import Person
+from posetrack.pose.crop import crop_regions
+from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
 from tests.posetrack.datasets import official
 
 LOWER = {  # slots of the official data set classes; PoseTrack 2017 has none there

@@ -1,4 +1,4 @@
-"""Boxes from a file: every frame gets its own, whatever names and numbers the file has, or one line says why not.
+"""Boxes from a file: every frame gets its own, whatever names and numbers the file has, or a line says why.
 
 The box of picture n is n + 1 pixels high, so that each can be told from the others.
 """
@@ -69,25 +69,34 @@ IN_ORDER = [0, 1, 2, 3]
         pytest.param(data_set(numbered(1, 4)), None, 4, IN_ORDER, id="from 1"),
         pytest.param(data_set(numbered(25, 4)), None, 4, IN_ORDER, id="from 25"),
         pytest.param(data_set(numbered(0, 4, 10)), None, 4, IN_ORDER, id="every tenth of a longer video"),
-        pytest.param(data_set(numbered(0, 2, 3)), None, 4, [0, None, None, 1], id="every third of this video"),
+        pytest.param(
+            data_set(numbered(0, 2, 3)), None, 4, [0, None, None, 1],
+            id="every third of this video",
+        ),
         pytest.param(data_set(["000007.jpg", "000005.jpg", "000006.jpg"]), None, 3, [1, 2, 0], id="unsorted"),
         pytest.param(data_set(list("abcd")), None, 4, IN_ORDER, id="names without numbers"),
         pytest.param(data_set([""] * 4), None, 4, IN_ORDER, id="no names"),
         pytest.param(data_set(numbered(0, 4)), None, None, IN_ORDER, id="from 0, length unknown"),
         pytest.param(data_set(numbered(0, 3)), None, 4, [0, 1, 2, None], id="the end is missing"),
         pytest.param(data_set(numbered(7, 4), frame_id=[0, 1, 2, 3]), None, 4, IN_ORDER, id="frame_id"),
-        pytest.param(data_set(list("abcd"), frame_id=[4, 3, 2, 1]), None, 4, [3, 2, 1, 0], id="frame_id from 1"),
         pytest.param(
-            data_set(numbered(1, 4), frame_id=[100, 101, 102, 103]), None, 4, IN_ORDER, id="frame_id is the id"
+            data_set(list("abcd"), frame_id=[4, 3, 2, 1]), None, 4, [3, 2, 1, 0],
+            id="frame_id from 1",
+        ),
+        pytest.param(
+            data_set(numbered(1, 4), frame_id=[100, 101, 102, 103]), None, 4, IN_ORDER,
+            id="frame_id is the id",
         ),
         pytest.param(
             data_set(numbered(25, 4)), numbered(25, 4, pattern="in/{:06d}.jpg"), 4, IN_ORDER, id="by name"
         ),
         pytest.param(
-            data_set(numbered(2, 2)), numbered(0, 4, pattern="in/{:06d}.jpg"), 4, [None, None, 0, 1], id="two of four"
+            data_set(numbered(2, 2)), numbered(0, 4, pattern="in/{:06d}.jpg"), 4, [None, None, 0, 1],
+            id="two of four",
         ),
         pytest.param(
-            data_set(numbered(2, 2)), numbered(0, 4, pattern="{:06d}.png"), 4, [None, None, 0, 1], id="other ending"
+            data_set(numbered(2, 2)), numbered(0, 4, pattern="{:06d}.png"), 4, [None, None, 0, 1],
+            id="other ending",
         ),
         pytest.param(
             data_set(numbered(0, 4, pattern="a/{}.jpg") + numbered(0, 4, pattern="b/{}.jpg")),
@@ -105,11 +114,23 @@ IN_ORDER = [0, 1, 2, 3]
         pytest.param(results([0, 3], "frame"), None, 4, [0, None, None, 1], id="frames"),
         pytest.param(results([0, 3], "frame_id"), None, 4, [0, None, None, 1], id="frame ids"),
         pytest.param(results([139, 285, 632, 724]), None, 4, IN_ORDER, id="as many ids as frames"),
-        pytest.param(results([25, 28]), numbered(25, 4), 4, [0, None, None, 1], id="ids are numbers of names"),
-        pytest.param(results([0, 3]), numbered(25, 4), 4, [0, None, None, 1], id="ids are no numbers of names"),
+        pytest.param(
+            results([25, 28]), numbered(25, 4), 4, [0, None, None, 1],
+            id="ids are numbers of names",
+        ),
+        pytest.param(
+            results([0, 3]), numbered(25, 4), 4, [0, None, None, 1],
+            id="ids are no numbers of names",
+        ),
         pytest.param(results([0, 3]), numbered(0, 4), 4, [0, None, None, 1], id="ids are both, the same"),
-        pytest.param(results(["8.jpg", "7.jpg"]), numbered(7, 2, pattern="in/{}.jpg"), 2, [1, 0], id="id is a name"),
-        pytest.param(results(["8.jpg"], "file_name"), numbered(7, 2, pattern="{}.jpg"), 2, [None, 0], id="file_name"),
+        pytest.param(
+            results(["8.jpg", "7.jpg"]), numbered(7, 2, pattern="in/{}.jpg"), 2, [1, 0],
+            id="id is a name",
+        ),
+        pytest.param(
+            results(["8.jpg"], "file_name"), numbered(7, 2, pattern="{}.jpg"), 2, [None, 0],
+            id="file_name",
+        ),
         pytest.param(results(["8.jpg", "7.jpg"]), None, 2, [1, 0], id="names, of a video"),
     ],
 )  # fmt: skip
@@ -124,14 +145,21 @@ def test_every_frame_gets_its_own_boxes(
 @pytest.mark.parametrize(
     ("content", "names", "count", "why"),
     [
+        (data_set(numbered(3, 4)), numbered(1, 4), 4, "2 of its 4 pictures are in the video by name"),
         (data_set(numbered(25, 4)), None, 29, "lists 4 pictures numbered 25 to 28, the video has 29 frames"),
         (data_set(numbered(1, 3, 2)), None, 6, "lists 3 pictures numbered 1 to 5, the video has 6 frames"),
-        (data_set(numbered(0, 3, 2)), None, None, "numbered 0 to 4, the video has an unknown number of frames"),
+        (
+            data_set(numbered(0, 3, 2)), None, None,
+            "numbered 0 to 4, the video has an unknown number of frames",
+        ),
         (data_set(numbered(0, 30)), None, 20, "lists 30 pictures numbered 0 to 29, the video has 20 frames"),
         (data_set(list("abcd")), None, 5, "lists 4 pictures, the video has 5"),
         (data_set(["a/1.jpg", "b/1.jpg"]), ["in/1.jpg"], 1, "a/1.jpg and b/1.jpg could both be in/1.jpg"),
         (data_set(["1.jpg"]), ["a/1.jpg", "b/1.jpg"], 2, "1.jpg could be a/1.jpg and b/1.jpg"),
-        (data_set(["a/1.jpg", "b/1.jpg"]), None, 1, r"lists pictures of 2 videos \(a, b\), not one alone called"),
+        (
+            data_set(["a/1.jpg", "b/1.jpg"]), None, 1,
+            r"lists pictures of 2 videos \(a, b\), not one alone called",
+        ),
         (results([1, 2]), numbered(1, 3), 3, "image_id 1 may be picture 1 counted from 0, or 000001.jpg"),
         (results([139, 285]), None, 100, "its image ids, 139 to 285, are neither frames nor pictures"),
         (results([10003420000]), None, 100, "its image ids, 10003420000 to 10003420000, are neither"),
@@ -205,7 +233,10 @@ def test_boxes_are_clipped_sorted_and_weak_ones_left_out(tmp_path: Path) -> None
         (0, None, True, "category_id 0 is taken for people"),
         (0, [], True, "category_id 0 is taken for people"),
         (0, [{"id": 0, "name": "Person"}, {"id": 1, "name": "bicycle"}], True, None),
-        (1, [{"id": 0, "name": "person"}, {"id": 1, "name": "bicycle"}], False, "no box for any of the 1 frames"),
+        (
+            1, [{"id": 0, "name": "person"}, {"id": 1, "name": "bicycle"}], False,
+            "no box for any of the 1 frames",
+        ),
         (7, [{"id": 7, "name": "athlete"}], True, "its only category, athlete, is taken for people"),
     ],
 )  # fmt: skip
@@ -254,11 +285,17 @@ def test_boxes_that_serve_nothing_are_said(
         ("[" * 100_000, "Invalid JSON: recursion limit exceeded"),
         ('"boxes"', "Input should be an object"),
         ({"images": []}, "annotations: Field required"),
-        ({"images": [{"id": "x"}], "annotations": []}, r"images\[0\].id: Input should be a valid integer, got 'x'"),
+        (
+            {"images": [{"id": "x"}], "annotations": []},
+            r"images\[0\].id: Input should be a valid integer, got 'x'",
+        ),
         ({"images": [{"id": 1}, {"id": 1}], "annotations": []}, "images: the id 1 is used twice"),
         ({"images": [{"id": 10**30}], "annotations": []}, r"images\[0\].id: Input should be"),
         ({"images": [{}], "annotations": []}, r"images\[0\].id: missing"),
-        ({"images": [{"id": 1, "file_name": "1" * 5000}], "annotations": []}, r"images\[0\].file_name: .*at most 4096"),
+        (
+            {"images": [{"id": 1, "file_name": "1" * 5000}], "annotations": []},
+            r"images\[0\].file_name: .*at most 4096",
+        ),
         ({"images": [{"id": 1}], "annotations": [entry()]}, r"annotations\[0\].image_id: missing"),
         ([entry(), 7], r"\[1\]: Input should be an object, got 7"),
         ([entry(bbox=[1, 2, 3])], r"\[0\].bbox: List should have at least 4 items"),

@@ -112,7 +112,7 @@ def test_joints_without_a_place_are_zero_and_other_gaps_are_refused(tmp_path: Pa
     bad.poses.boxes[0, 0] = np.nan
     with pytest.raises(ValueError, match="not JSON compliant"):
         write(tmp_path / "b.jsonl", bad)
-    assert read_jsonl(tmp_path / "b.jsonl").tracks == []
+    assert not (tmp_path / "b.jsonl").exists()  # failed at its first frame
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:
@@ -136,6 +136,26 @@ def test_every_line_is_there_as_soon_as_it_is_written(tmp_path: Path) -> None:
         for index in range(3):
             assert len(read_jsonl(tmp_path / "a.jsonl").tracks) == index
             writer.write(tracks(index))
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "kept"),
+    [(0, RuntimeError, False), (1, RuntimeError, True), (0, KeyboardInterrupt, True)],
+)
+def test_a_run_that_fails_before_its_first_frame_leaves_no_file(
+    frames: int, error: type[BaseException], kept: bool, tmp_path: Path
+) -> None:
+    """What it wrote would only ask for --overwrite next time; frames that it did finish are kept."""
+
+    def run() -> None:
+        with JsonlWriter(tmp_path / "a.jsonl", HEADER) as writer:
+            for index in range(frames):
+                writer.write(tracks(index))
+            raise error
+
+    with pytest.raises(error):
+        run()
+    assert (tmp_path / "a.jsonl").exists() == kept
 
 
 def test_a_file_may_be_cut_off_anywhere_after_its_header(tmp_path: Path) -> None:

@@ -59,3 +59,30 @@ def test_broken_off(end: str, tmp_path: Path) -> None:
         assert len(tracks) - 1 <= len(frames) <= len(tracks)
     else:
         assert len(frames) >= len(tracks) - HELD
+
+
+AT_ONCE = """
+import os, sys
+from posetrack.video import VideoWriter, open_video
+
+source, out, frames = sys.argv[1:]
+with open_video(source) as video, VideoWriter(out, video) as clip:
+    for frame in video:
+        clip.write(frame.image, frame.time)
+        if frame.index == int(frames):
+            os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("frames", [0, 3, 9, 20, 40])
+def test_killed_within_the_first_frames_leaves_a_clip_that_plays_or_none(frames: int, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "source.mp4", numbered(60), sound=True)
+    out = tmp_path / "out"
+    done = subprocess.run([sys.executable, "-c", AT_ONCE, source, out / "a.mp4", str(frames)])
+    assert done.returncode == -signal.SIGKILL
+    left = [p.name for p in out.iterdir()]
+    assert left in ([], ["a.mp4"])
+    if left:
+        shown = [number_of(f.image) for f in open_video(out / "a.mp4")]
+        assert shown == list(range(len(shown)))
+        assert shown

@@ -52,7 +52,7 @@ def test_leaving_early_ends_the_thread(tmp_path: Path) -> None:
 
 def test_an_absent_camera() -> None:
     for number in (77, "77"):
-        with pytest.raises(InputError, match=r"^camera 77 gives no picture \(there are: .+\); connect it"):
+        with pytest.raises(InputError, match=r"^camera 77 is not there \(cameras: .+\); connect it"):
             CameraSource(number)
 
 
