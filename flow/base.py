@@ -25,6 +25,11 @@ class Motion(Protocol):
         """The two frames do not show the same scene (or there is no frame before): nothing can be carried."""
         ...
 
+    @property
+    def resumed(self) -> bool:
+        """The scene of before the last cut is back: this is the motion from its last frame to this one."""
+        ...
+
     def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
         """Carry points of the frame before into this frame.
 

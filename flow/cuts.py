@@ -6,14 +6,16 @@ are evened out first, so a change of exposure is no cut either. Before a plain b
 be nothing to find again but what moves: then it counts that most pixels stayed. A dissolve is not found: its
 neighbouring frames are alike.
 
+A cut that is taken back within `RETURN_FRAMES`, as one broken frame or a flash does, is reported as a return.
+
 >>> detector = CutDetector()
 >>> [detector(image) for image in images]
-[True, False, False, True, False]
+['cut', 'none', 'none', 'cut', 'return']
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,6 +33,7 @@ FLASH = 0.3  # of the picture burnt out that was not so before: a flash hides th
 FLASH_FRAMES = 2  # a flash is over after so many frames; what stays white is a bright scene
 STILL = 12  # gray levels: a thumbnail pixel that changed by less shows the same as before
 STAYED = 0.6  # of the picture as it was: something moves before a background that stays, which is no cut
+RETURN_FRAMES = 5  # after a cut the scene before it may be back: then it was a glitch, not a cut
 THRESHOLD = 0.74  # a scene less like the one before is another one; real motion stays above, real cuts below
 
 
@@ -41,8 +44,11 @@ class Scene(NamedTuple):
     even: Thumbnail  # mean luminance 128, its standard deviation 32
 
 
+Change = Literal["none", "cut", "return"]
+
+
 class CutDetector:
-    """Says for one frame after another whether it begins a new scene. Remembers the last scene."""
+    """Says for one frame after another whether it begins a new scene. Remembers the last two scenes."""
 
     def __init__(self, threshold: float = THRESHOLD) -> None:
         self._threshold = threshold
@@ -54,9 +60,11 @@ class CutDetector:
         self._scene: Scene | None = None  # None as long as every frame was blank
         self._burnt = 0.0  # share of the scene that is burnt out
         self._flashes = 0  # frames since the scene was last seen
+        self._before_cut: Scene | None = None
+        self.since_cut = 0  # frames since the scene that may return was last seen
 
-    def __call__(self, image: Image) -> bool:
-        """True for the first frame, when the picture's size changed, and when the scene is another one.
+    def __call__(self, image: Image) -> Change:
+        """A cut: the first frame, a picture of another size, another scene. A return: the one before is back.
 
         A blank or burnt-out frame is no cut by itself: the next clear one is compared with the scene before.
         """
@@ -66,16 +74,26 @@ class CutDetector:
         burnt = float((luminance > 240).mean())
         resized, self._shape = self._shape != image.shape, image.shape
         flash = not resized and burnt - self._burnt > FLASH and self._flashes < FLASH_FRAMES
+        self.since_cut += 1
         if flash or (blank and not resized):
             self._flashes += flash
-            return False
+            return "none"
         before = None if resized else self._scene
         scene = Scene(small, _even_out(small))
         self._scene = None if blank else scene
         self._burnt, self._flashes = burnt, 0
-        if before is None:
-            return True
-        return likeness(before, scene) < self._threshold and _stayed(before.plain, small) < STAYED
+        if before is not None and self._same(before, scene):
+            return "none"
+        lost = None if resized or self.since_cut > RETURN_FRAMES else self._before_cut
+        if lost is not None and self._same(lost, scene):
+            self._before_cut = None
+            return "return"
+        if lost is None:  # else it may still return: a glitch can be several unlike frames
+            self._before_cut, self.since_cut = before, 0
+        return "cut"
+
+    def _same(self, a: Scene, b: Scene) -> bool:
+        return likeness(a, b) >= self._threshold or _stayed(a.plain, b.plain) >= STAYED
 
 
 def likeness(a: Scene, b: Scene) -> float:

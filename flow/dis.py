@@ -19,7 +19,7 @@ from flow.base import Image, Motion
 from flow.field import DenseMotion, Field
 from flow.pairs import Pairs
 from flow.scale import WorkingScale, check_scale
-from flow.still import Cut
+from flow.still import Cut, resume
 
 PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -55,7 +55,9 @@ class DisFlow:
 
     def __call__(self, images: Sequence[Image]) -> list[Motion]:
         """One motion per image: `DenseMotion`, or `Cut`."""
-        return [Cut() if pair is None else self._motion(*pair) for pair in self._pairs(images)]
+        pairs = self._pairs(images)
+        motions = [Cut() if pair is None else self._motion(*pair) for pair in pairs]
+        return resume(motions, self._pairs.resumed)
 
     def _prepare(self, image: Image) -> _Frame:
         scale = WorkingScale.of(image.shape[1], image.shape[0], self._scale)

@@ -25,6 +25,7 @@ class DenseMotion:
     scale: WorkingScale
     back: Field | None = None
     cut = False
+    resumed = False
 
     def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
         """Carry points along the field; outside the picture the field goes on as at its border."""

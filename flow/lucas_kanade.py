@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from flow.base import Image, Motion, Points
 from flow.pairs import Pairs
 from flow.scale import WorkingScale, check_scale
-from flow.still import Cut
+from flow.still import Cut, resume
 
 Gray = NDArray[np.uint8]  # (h, w)
 Shifts = NDArray[np.float32]  # (M, 2) working pixels
@@ -56,10 +56,12 @@ class LucasKanadeFlow:
 
     def __call__(self, images: Sequence[Image]) -> list[Motion]:
         """One motion per image: `SparseMotion`, or `Cut`."""
-        return [
+        pairs = self._pairs(images)
+        motions: list[Motion] = [
             Cut() if pair is None else SparseMotion(pair[0].gray, pair[1].gray, pair[1].scale)
-            for pair in self._pairs(images)
+            for pair in pairs
         ]
+        return resume(motions, self._pairs.resumed)
 
     def _prepare(self, image: Image) -> _Frame:
         scale = WorkingScale.of(image.shape[1], image.shape[0], self._scale)
@@ -79,6 +81,7 @@ class SparseMotion:
     after: Gray
     scale: WorkingScale
     cut = False
+    resumed = False
 
     def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
         """Track points into the frame after.

@@ -15,7 +15,7 @@ from flow.base import Image, Motion
 from flow.field import DenseMotion, Field
 from flow.pairs import Pairs
 from flow.scale import WorkingScale, check_scale
-from flow.still import Cut
+from flow.still import Cut, resume
 
 Forward = Callable[[Tensor], Tensor]  # (B, 2, 3, h, w) float RGB 0..1 -> (B, 2, h, w) pixels, first to second
 
@@ -23,7 +23,9 @@ SMALLEST = 128  # pixels: correlation pyramids need as many on each side
 
 
 class NetworkFlow:
-    """Dense flow from a network, all frame pairs of a call in one forward.
+    """Dense flow from a network. On a GPU all frame pairs of a call share a forward.
+
+    On a CPU every pair has its own, so that its flow is the same to the last digit whatever is beside it.
 
     Args:
         forward: the network with its own normalisation and colour order.
@@ -70,7 +72,7 @@ class NetworkFlow:
             backs = self._fields([(b.small, a.small) for a, b in both]) if self._check else [None] * len(both)
             for i, field, back in zip(chosen, fields, backs, strict=True):
                 motions[i] = DenseMotion(field, scale, back)
-        return motions
+        return resume(motions, self._pairs.resumed)
 
     def _prepare(self, image: Image) -> _Frame:
         scale = WorkingScale.of(image.shape[1], image.shape[0], self._scale)
@@ -81,7 +83,8 @@ class NetworkFlow:
         frames = torch.from_numpy(np.stack([np.stack(pair) for pair in pairs]))  # (B, 2, h, w, 3)
         images = frames.to(self._device).permute(0, 1, 4, 2, 3).float() / 255  # (B, 2, 3, h, w)
         h, w = images.shape[-2:]
-        flow = self._forward(self._pad(images))
+        together = 1 if self._device.type == "cpu" else len(pairs)
+        flow = torch.cat([self._forward(part) for part in torch.split(self._pad(images), together)])
         fields = flow[:, :, :h, :w].permute(0, 2, 3, 1).contiguous()  # (B, h, w, 2)
         return list(fields.float().cpu().numpy())
 

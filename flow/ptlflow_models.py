@@ -44,7 +44,7 @@ RESEARCH_WEIGHTS = {
 
 
 class PtlFlow(NetworkFlow):
-    """A PTLFlow model, all frame pairs of a call in one forward.
+    """A PTLFlow model.
 
     Args:
         model: PTLFlow's name of the model, as in ptlflow.get_model_names().

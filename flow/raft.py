@@ -21,7 +21,7 @@ MODELS = {
 
 
 class RaftFlow(NetworkFlow):
-    """RAFT with published weights, all frame pairs of a call in one forward.
+    """RAFT with published weights.
 
     Args:
         model: raft_small or raft_large.

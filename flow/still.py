@@ -18,10 +18,29 @@ class Cut:
     """Motion between two scenes: points stay and none is visible."""
 
     cut = True
+    resumed = False
 
     def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
         """The same points, none visible."""
         return points.astype(np.float32), np.zeros(len(points), np.bool_)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Motion across a break: a glitch or a flash, a cut that is taken back."""
+
+    motion: Motion
+    cut = False
+    resumed = True
+
+    def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
+        """As the motion from the last frame before the break."""
+        return self.motion.move(points)
+
+
+def resume(motions: Sequence[Motion], resumed: Sequence[bool]) -> list[Motion]:
+    """The motions, marked where they lead across a break."""
+    return [Resumed(m) if flag else m for m, flag in zip(motions, resumed, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,7 @@ class Still:
 
     scale: WorkingScale
     cut = False
+    resumed = False
 
     def move(self, points: Points) -> tuple[Points, NDArray[np.bool_]]:
         """The same points, visible where they lie inside the picture."""
@@ -48,4 +68,5 @@ class StillFlow:
 
     def __call__(self, images: Sequence[Image]) -> list[Motion]:
         """One motion per image: `Cut` or `Still`."""
-        return [Cut() if pair is None else Still(pair[1]) for pair in self._pairs(images)]
+        pairs = self._pairs(images)
+        return resume([Cut() if pair is None else Still(pair[1]) for pair in pairs], self._pairs.resumed)

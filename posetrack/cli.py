@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 
 from posetrack import __version__
-from posetrack.commands import bench, doctor, export, fetch, live, render, submit, track
+from posetrack.commands import (
+    bench,
+    convert,
+    detect,
+    doctor,
+    export,
+    fetch,
+    live,
+    render,
+    status,
+    submit,
+    track,
+    train,
+)
 from posetrack.commands import eval as eval_
+from posetrack.commands import evaluate as evaluate_
 from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
+from posetrack.commands.streams import complaint, safe_streams
 from posetrack.errors import PoseTrackError
+from posetrack.namesakes import refuse_namesakes
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
     "live": live.live,
+    "status": status.status,
     "render": render.render,
     "export": export.export,
     "submit": submit.submit,
     "eval": eval_.evaluate,
+    "train": train.train,
+    "evaluate": evaluate_.evaluate,
+    "convert": convert.convert,
+    "detect": detect.detect,
     "bench": bench.bench,
     "doctor": doctor.doctor,
     "fetch": fetch.fetch,
@@ -34,6 +54,17 @@ class Terminated(KeyboardInterrupt):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; a wrong request becomes one line on standard error and exit code 2."""
+    with safe_streams() as output:
+        code = _run(words)
+        output.flush()
+        if output.error is not None:
+            if line := complaint(output.error):
+                complain(line)
+            code = code or SOME_FAILED
+        return code
+
+
+def _run(words: Sequence[str] | None) -> int:
     try:
         command, values = parse(
             "posetrack",
@@ -42,20 +73,16 @@ def main(words: Sequence[str] | None = None) -> int:
             COMMANDS,
             sys.argv[1:] if words is None else words,
         )
+        refuse_namesakes()
         if words is None:
             signal.signal(signal.SIGTERM, _terminate)
-        code = command(**values) or DONE
-        sys.stdout.flush()
-        return code
+        return command(**values) or DONE
     except PoseTrackError as error:
         complain(str(error))
         return WRONG_REQUEST
     except KeyboardInterrupt as stop:
         complain("interrupted: what was finished is kept")
         return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough: `posetrack eval ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered has nowhere to go
-        return SOME_FAILED
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and that one run at a time writes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import InputError, PoseTrackError
+
+_LONGEST = 255  # bytes of a name that file systems take
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path, f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -24,3 +26,63 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Nobody else who asks for it may write `path` in this block; a run that is killed lets go of it.
+
+    The lock is the system's, on a hidden file beside `path` that is there only while it is held. Where the
+    file system knows no locks, nothing is locked.
+
+    Raises:
+        InputError: somebody else has it.
+        PoseTrackError: the folder cannot be written.
+    """
+    path = Path(path)
+    name = beside(path, ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _lock(name)
+    except BlockingIOError:
+        raise InputError(
+            f"another run is writing {path}: wait for it, or choose another folder by --out"
+        ) from None
+    except OSError as error:
+        raise PoseTrackError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            name.unlink()  # while it is ours: `_lock` looks whether its file is still there
+        os.close(file)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden name in the same folder, short enough for any file system."""
+    room = _LONGEST - len(ending.encode()) - 1
+    kept = os.fsdecode(os.fsencode(path.name)[:room])
+    return path.with_name(f".{kept}{ending}")
+
+
+def _lock(name: Path) -> int:
+    """The open file of a lock that is ours. Raises BlockingIOError where it is somebody else's."""
+    try:
+        import fcntl
+    except ImportError:  # Windows lets one run at a time write a file, anyway
+        return os.open(name, os.O_CREAT | os.O_WRONLY)
+    while True:
+        file = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            raise
+        except OSError:
+            return file
+        try:
+            if os.path.samestat(os.fstat(file), os.stat(name)):
+                return file
+        except FileNotFoundError:
+            pass
+        os.close(file)  # whoever had it removed it meanwhile: try the new one

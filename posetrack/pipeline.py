@@ -22,6 +22,9 @@ from flow.base import Flow
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.base import Motion, Tracker
+from trackers.confirmation import confirmed
+
+Pictures = Iterable[Frame | NDArray[np.uint8]]
 
 ARRAY_RATE = 25.0  # frames per second that arrays without a clock are given
 
@@ -56,6 +59,7 @@ class PoseTracker:
     flow: Flow
     tracker: Tracker
     hide_outside_frame: bool = False  # joints there come out as unseen; the tracker still knows them
+    confirm_frames: int = 1  # identities seen in fewer frames are left out
     min_joint_score: float = 0.0  # joints below it are neither drawn nor exported
     preset: str = "custom"
     models: Mapping[str, str] = field(default_factory=dict)  # role to name, for the header of tracks.jsonl
@@ -65,14 +69,21 @@ class PoseTracker:
     def skeleton(self) -> Skeleton:
         return self.estimator.skeleton
 
-    def track(self, frames: Iterable[Frame | NDArray[np.uint8]], batch_size: int = 1) -> Iterator[Tracks]:
+    def track(self, frames: Pictures, batch_size: int = 1) -> Iterator[Tracks]:
         """One `Tracks` per frame, the same for every batch size; frames may be arrays (H, W, 3) RGB."""
         return (tracks for _, tracks in self.follow(frames, batch_size))
 
     def follow(
-        self, frames: Iterable[Frame | NDArray[np.uint8]], batch_size: int = 1
+        self, frames: Pictures, batch_size: int = 1, *, live: bool = False
     ) -> Iterator[tuple[Frame, Tracks]]:
-        """Every frame with its tracks.
+        """Every frame with its tracks, without identities that last less than `confirm_frames`.
+
+        They come `confirm_frames` - 1 frames late, but with `live` at once; see trackers/confirmation.py.
+        """
+        return confirmed(self._follow(frames, batch_size), self.confirm_frames, wait=not live)
+
+    def _follow(self, frames: Pictures, batch_size: int) -> Iterator[tuple[Frame, Tracks]]:
+        """The paper's loop.
 
         Flow boxes depend on the poses of the frame before, so read literally the paper runs frame by frame.
         But box NMS needs only boxes and scores: people whom the detector found are posed for a whole batch
@@ -100,7 +111,7 @@ class PoseTracker:
             return self.estimator.estimate_frame(frame, detections)
 
 
-def as_frames(pictures: Iterable[Frame | NDArray[np.uint8]]) -> Iterator[Frame]:
+def as_frames(pictures: Pictures) -> Iterator[Frame]:
     """Arrays (H, W, 3) RGB as frames 0, 1, ... of 25 a second; frames stay as they are."""
     for index, picture in enumerate(pictures):
         if isinstance(picture, Frame):
@@ -175,6 +186,10 @@ class _Timed:
     @property
     def cut(self) -> bool:
         return self.motion.cut
+
+    @property
+    def resumed(self) -> bool:
+        return self.motion.resumed
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         with self.stage("flow"):

@@ -30,6 +30,7 @@ class Preset:
     decoder: Literal["quarter", "dark"] = "quarter"
     flip_test: bool = False
     hide_outside_frame: bool = True  # joints there count as unseen; the paper's evaluation keeps them
+    confirm_frames: int = 3  # identities seen in fewer frames are left out; the paper keeps them
     tracker: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
 
 
@@ -85,6 +86,7 @@ PAPER = Preset(
     pose="hrnet_w48_posetrack18_384x288",
     flip_test=True,
     hide_outside_frame=False,
+    confirm_frames=1,
     flow="ptlflow:flownet2/things",
     flow_scale=None,
     min_joint_score=0.4,
@@ -163,6 +165,7 @@ def load(
         the_flow,
         the_tracker,
         hide_outside_frame=chosen.hide_outside_frame,
+        confirm_frames=chosen.confirm_frames,
         min_joint_score=chosen.min_joint_score,
         preset=chosen.name,
         models={

@@ -75,15 +75,19 @@ class TracksSink:
         self.path = path
         self.warnings: list[str] = []
         self._writer = JsonlWriter(path, header, overwrite=overwrite)
+        self._empty = True
 
     def write(self, frame: Frame, tracks: Tracks) -> None:
         self._writer.write(tracks)
+        self._empty = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: Kind, error: BaseException | None, trace: Trace) -> None:
         self._writer.close()
+        if self._empty:  # a run that failed at once leaves nothing that the next one would have to overwrite
+            self.path.unlink(missing_ok=True)
 
 
 class OverlaySink:

@@ -32,11 +32,12 @@ from posetrack.datasets.people import PoseData
 from posetrack.datasets.pictures import Folder
 from posetrack.pose.crop import normalise
 from posetrack.skeletons import COCO17, POSETRACK18
-from posetrack.training.augment import apply_view, random_appearance, random_view
-from posetrack.training.data import PeopleExamples, loader
-from posetrack.training.losses import joints_mse, official_targets
-from posetrack.training.plan import Plan, Shares
+from posetrack.training.examples.augment import apply_view, random_appearance, random_view
+from posetrack.training.examples.examples import loader
+from posetrack.training.examples.people import PeopleExamples
+from posetrack.training.plan import Plan, RankBatches
 from posetrack.training.recipes import RECIPES
+from posetrack.training.tasks.losses import joints_mse, official_targets
 
 RECIPE = RECIPES["coco_w32_256x192"]
 LIGHT = RECIPES["light"]
@@ -129,11 +130,10 @@ def stages(data: PoseData, pictures: int) -> float:
 def loading_rates(data: PoseData, workers: int, pictures: int) -> tuple[float, float]:
     """Pictures/s of the loader alone, and pictures per second of CPU time of all its processes."""
     batch = 32
-    plan = Plan(len(data.people), batch, epochs=1e6)
     number, ahead = max(1, pictures // batch), 4 * workers  # batches; those made while the processes start
-    shares = Shares(plan, last=number + ahead)
+    plan = Plan(len(data.people), batch, epochs=(number + ahead) * batch / len(data.people))
     cpu = cpu_seconds()
-    batches = iter(loader(PeopleExamples(RECIPE, plan, data), shares, workers))
+    batches = iter(loader(PeopleExamples(RECIPE, RECIPE.stage(1), data), RankBatches(plan), workers))
     for _ in range(ahead):
         next(batches)
     start = time.perf_counter()
@@ -154,7 +154,7 @@ def training_rate(data: PoseData, name: str, batch: int = 2, steps: int = 5) -> 
     network = models.create(name, keypoints=len(data.skeleton)).train().to(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters())
     plan = Plan(len(data.people), batch, epochs=1e6)
-    batches = iter(loader(PeopleExamples(RECIPE, plan, data), Shares(plan), workers=1))
+    batches = iter(loader(PeopleExamples(RECIPE, RECIPE.stage(1), data), RankBatches(plan), workers=1))
     times = []
     for _ in range(1 + steps):
         times.append([time.perf_counter()])

@@ -19,6 +19,9 @@ class Motion(Protocol):
     @property
     def cut(self) -> bool: ...
 
+    @property
+    def resumed(self) -> bool: ...
+
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]: ...
 
 

@@ -8,7 +8,7 @@ M remembered poses, N new ones, K keypoints.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -47,6 +47,9 @@ class FlowTrackerSettings:
     memory_seconds: float = float("inf")  # * the same as a time: holds at every frame rate
     match_all_poses: bool = True  # compare with all remembered poses of a person, not only with the newest
     threshold: float = 0.15  # * least similarity of a match
+    unseen_prior: float = (
+        1.0  # [1] how much likelier a pose is somebody seen a frame ago than one unseen since
+    )
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
@@ -58,6 +61,18 @@ class FlowTrackerSettings:
     match_joint_score: float = 0.4  # [0] joints below it take no part in similarity and carried boxes
     birth_score: float = 0.3  # * [0] an unmatched person starts a track from this score on
     duplicate_oks: float = 0.7  # * [1] of two new poses more alike than this, the weaker one is dropped
+
+
+GLITCH_FRAMES = 5  # for which the people of before a cut are kept, as flow.cuts.RETURN_FRAMES
+
+
+@dataclass(frozen=True)
+class _Suspended:
+    """What was known when the scene was cut away."""
+
+    memory: Memory
+    gallery: Gallery
+    frame: int  # the first of the other scene
 
 
 @dataclass
@@ -72,6 +87,7 @@ class FlowTracker:
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
         self._gallery = Gallery(self.settings.reid_seconds)
+        self._suspended: _Suspended | None = None
         self._frame = 0  # of the next update
         self._next_id = 1
 
@@ -88,8 +104,9 @@ class FlowTracker:
     def propagate(self, motion: Motion) -> Detections:
         """Carry what is remembered into the coming frame: boxes where the people of the last are expected."""
         if motion.cut:
-            self._memory = Memory.empty()
-            self._gallery.clear()
+            self._suspend()
+        elif motion.resumed:
+            self._resume()
         last = self._memory[: np.count_nonzero(self._memory.frame == self._frame - 1)]
         if self.settings.similarity == "flow_oks":
             self._memory = self._memory.moved(motion)
@@ -97,6 +114,21 @@ class FlowTracker:
         elif self.settings.propagate:  # only boxes are wanted: the newest frame is enough
             last = last.moved(motion)
         return self._expected(last) if self.settings.propagate and len(last) else Detections.empty()
+
+    def _suspend(self) -> None:
+        """A cut: nobody is remembered. But for some frames it may turn out to have been a glitch."""
+        kept = self._suspended
+        if kept is None or not len(kept.memory) or self._frame - kept.frame > GLITCH_FRAMES:
+            self._suspended = _Suspended(self._memory, self._gallery, self._frame)
+        self._memory, self._gallery = Memory.empty(), Gallery(self.settings.reid_seconds)
+
+    def _resume(self) -> None:
+        """The scene of before the cut goes on, as if the frames between had not been."""
+        if self._suspended is not None:
+            missed = self._frame - self._suspended.frame
+            memory = self._suspended.memory
+            self._memory = replace(memory, frame=memory.frame + missed)
+            self._gallery, self._suspended = self._suspended.gallery, None
 
     def _expected(self, last: Memory) -> Detections:
         """Boxes round the carried joints of the frame before, enlarged. Score: mean of the joint scores."""
@@ -177,6 +209,10 @@ class FlowTracker:
         if not len(memory) or not len(poses):
             return ids
         similarity = self._compare(poses, memory)
+        # Rivals are ranked by similarity x prior; what is similar enough is asked of similarity alone.
+        similarity[similarity < self.settings.threshold] = 0
+        seen_last = memory.frame == self._frame - 1
+        similarity *= np.where(seen_last, 1, self.settings.unseen_prior)[:, None].astype(similarity.dtype)
         people = memory.ids
         if self.settings.match_all_poses:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
@@ -184,7 +220,8 @@ class FlowTracker:
             order = np.argsort(memory.ids, kind="stable")
             people, first = np.unique(memory.ids[order], return_index=True)
             similarity = np.maximum.reduceat(similarity[order], first, axis=0)
-        columns, rows = MATCHERS[self.settings.matching](similarity, self.settings.threshold)
+        least = self.settings.threshold * self.settings.unseen_prior
+        columns, rows = MATCHERS[self.settings.matching](similarity, least)
         ids[rows] = people[columns]
         return ids
 

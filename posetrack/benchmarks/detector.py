@@ -1,21 +1,24 @@
 """How well a detector finds people: AP at IoU 0.5, and what a score threshold would find and invent.
 
->>> result = validate(zip(detections, wanted, doubtful))
+>>> result = compare(detector, read_pictures(["val.tar"], "val.json"))
 >>> result.ap50, result.at(0.4)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou
-from posetrack.types import Detections, Floats
+from posetrack.datasets.boxes import Picture
+from posetrack.pipeline import Detector
+from posetrack.types import Detections, Floats, Frame
 
 OVERLAP = 0.5  # IoU from which a box has found a person
+SURE = 0.5  # score from which a labelled box is wanted; others are neither wanted nor counted as false
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,17 @@ class Validation:
         """Recall (0..1) and false boxes per picture when scores from the threshold up count."""
         counted = self.right[self.scores >= threshold]
         return float(counted.sum() / max(self.wanted, 1)), float((~counted).sum() / max(self.pictures, 1))
+
+
+def compare(detector: Detector, pictures: Iterable[Picture]) -> Validation:
+    """What a detector finds in pictures with scored boxes."""
+
+    def rows() -> Iterator[tuple[Detections, Floats, Floats]]:
+        for picture in pictures:
+            sure = picture.scores >= SURE
+            yield detector([Frame(picture.image, 0, 0.0)])[0], picture.boxes[sure], picture.boxes[~sure]
+
+    return validate(rows())
 
 
 def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> Validation:

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from posetrack import models, zoo
 from posetrack.benchmarks.predict import metadata, read_ahead
+from posetrack.datasets.imagenet import ImageData
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.evaluation.imagenet import Counts, TopReport
 from posetrack.pose.crop import MEAN, STD
 from posetrack.progress import progress
 from posetrack.runtime.device import find_device
 from posetrack.runtime.folding import for_inference
-from posetrack.training.data import ImageData
 from posetrack.zoo import catalog
 
 RESIZED, CROPPED = 256, 224  # pixels: short side, then the centre
@@ -101,10 +101,10 @@ def _scores(network: nn.Module, crops: Tensor, device: torch.device) -> np.ndarr
     return np.asarray(logits.float().cpu().numpy())
 
 
-def centre_crop(path: Path) -> Tensor:
-    """The middle of a picture as the official validation sees it: (3, 224, 224), normalised.
+def centre_crop(path: Path, side: int = CROPPED) -> Tensor:
+    """The middle of a picture as the official validation sees it: (3, side, side), normalised.
 
-    Short side to 256 by torchvision's antialiased bilinear Resize on PIL pictures, then CenterCrop.
+    Short side to 256, for 224, by torchvision's antialiased bilinear Resize on PIL pictures, then CenterCrop.
 
     Raises:
         InputError: it does not decode.
@@ -117,6 +117,6 @@ def centre_crop(path: Path) -> Tensor:
             picture = file.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:  # PIL's ways to say that it cannot be decoded
         raise InputError(f"{path}: does not decode ({error}): fetch this picture again") from error
-    middle = F.center_crop(F.resize(picture, [RESIZED]), [CROPPED, CROPPED])
+    middle = F.center_crop(F.resize(picture, [round(side * RESIZED / CROPPED)]), [side, side])
     crop: Tensor = F.normalize(F.to_tensor(middle), MEAN, STD)
     return crop

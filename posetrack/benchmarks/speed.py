@@ -24,7 +24,7 @@ from posetrack.models.costs import measure
 from posetrack.pipeline import StageClock
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.presets import LIGHT, load
-from posetrack.runtime.compiled import CompiledNetwork, torch_alone
+from posetrack.runtime.compiled import CompiledNetwork, without_openvino
 from posetrack.runtime.device import find_device
 from posetrack.runtime.machine import machine
 from posetrack.skeletons import COCO17
@@ -71,7 +71,7 @@ def light_stages(place: str, seconds: float) -> dict[str, Any]:
         _enlarge(DEMO, clip)
         trackers = [load("light", device=place)]
         if isinstance(trackers[0].detector.trunk, CompiledNetwork):  # type: ignore[attr-defined]
-            with torch_alone():
+            with without_openvino():
                 trackers.append(load("light", device=place))
         for tracker in trackers:
             list(tracker.track(_frames(clip, 8)))  # warm up

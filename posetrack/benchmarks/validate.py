@@ -21,7 +21,7 @@ CHUNK = 64  # people per forward pass
 
 
 @dataclass(frozen=True)
-class Reading:
+class Decoding:
     """How heatmaps are made of a network's output, and joints of heatmaps; it depends on the training."""
 
     skeleton: Skeleton
@@ -58,9 +58,9 @@ def predict(
         sigma: of its training targets, heatmap pixels.
         flip: also look at the mirrored crop.
     """
-    reading = Reading(skeleton, size, sigma)
+    decoding = Decoding(skeleton, size, sigma)
     with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-        points, scores, _ = locate(network, held_out.people, held_out.images, reading, device, flip)
+        points, scores, _ = locate(network, held_out.people, held_out.images, decoding, device, flip)
     regions = crop_regions(np.stack([person.box for person in held_out.people]), size[0] / size[1])
     errors = errors_of(points, held_out, skeleton)
     return Predictions(points, scores, regions[:, 2] / (size[0] // 4), errors)
@@ -70,7 +70,7 @@ def locate(
     network: nn.Module,
     people: Sequence[Person],
     images: Mapping[str, Image],
-    reading: Reading,
+    decoding: Decoding,
     device: torch.device,
     flip: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
@@ -81,7 +81,7 @@ def locate(
         be read, and the reasons of these.
     """
     network.eval()
-    size, K = reading.size, len(reading.skeleton)
+    size, K = decoding.size, len(decoding.skeleton)
     points, scores, lost = np.full((len(people), K, 2), np.nan), np.full((len(people), K), np.nan), []
     for start in range(0, len(people), CHUNK):
         chunk = range(start, min(start + CHUNK, len(people)))
@@ -94,7 +94,7 @@ def locate(
                 lost.append(str(error))
                 seen[n] = False
         if crops:
-            found, peaks, heatmap_size = _decode(network, torch.cat(crops), reading, device, flip)
+            found, peaks, heatmap_size = _decode(network, torch.cat(crops), decoding, device, flip)
             points[start:][: len(chunk)][seen] = heatmap_to_picture(found, regions[seen], heatmap_size)
             scores[start:][: len(chunk)][seen] = peaks
     return points, scores, lost
@@ -102,20 +102,20 @@ def locate(
 
 @torch.no_grad()
 def _decode(
-    network: nn.Module, crops: Tensor, reading: Reading, device: torch.device, flip: bool
+    network: nn.Module, crops: Tensor, decoding: Decoding, device: torch.device, flip: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
     """Joints (N, K, 2) in heatmap pixels, their scores (N, K), and the heatmaps' (width, height)."""
 
     def heatmaps(inputs: Tensor) -> Tensor:
         output: Tensor = network(inputs).float()
-        return softmax_heatmaps(output, reading.sigma) if reading.softmax else output
+        return softmax_heatmaps(output, decoding.sigma) if decoding.softmax else output
 
     inputs = normalise(crops.to(device))
     maps = heatmaps(inputs)
     if flip:
-        order = torch.from_numpy(reading.skeleton.flip_order).to(device)
+        order = torch.from_numpy(decoding.skeleton.flip_order).to(device)
         maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order)
-    found = decode_dark(maps, reading.sigma) if reading.decoder == "dark" else decode_quarter(maps)
+    found = decode_dark(maps, decoding.sigma) if decoding.decoder == "dark" else decode_quarter(maps)
     points, scores = (t.double().cpu().numpy() for t in found)
     return points, scores, (maps.shape[3], maps.shape[2])
 

@@ -12,7 +12,9 @@ from posetrack.commands.render import refuse_own_source
 def export(
     tracks: Annotated[Path, "TRACKS.jsonl"],
     *,
-    to: Annotated[Literal["posetrack18", "posetrack17", "coco", "mot", "csv", "parquet"], "format"],
+    to: Annotated[
+        Literal["posetrack18", "posetrack17", "coco", "coco-dataset", "mot", "csv", "parquet"], "format"
+    ],
     out: Annotated[Path, "file to write"],
     joint_score: Annotated[float | None, "drop joints below this score; default: the preset's"] = None,
     overwrite: options.Overwrite = False,

@@ -75,7 +75,7 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
         required = parameter.default is inspect.Parameter.empty
         default = None if required else parameter.default
         if get_origin(kind) is list:
-            options |= {"nargs": "+", "metavar": parameter.name.upper()}
+            options |= {"nargs": "+" if required else "*", "metavar": parameter.name.upper()}
             kind = get_args(kind)[0]
         if get_origin(kind) is Literal:
             options |= {"choices": get_args(kind)}
@@ -85,7 +85,7 @@ def _add_parameters(parser: argparse.ArgumentParser, function: Command) -> None:
             options["help"] += f" (default: {default})"
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             if not required:
-                options |= {"nargs": "?", "default": default}
+                options = {"nargs": "?", **options, "default": default}
             options.setdefault("metavar", parameter.name.upper())
             parser.add_argument(parameter.name, **options)
             continue

@@ -39,7 +39,7 @@ def load_tracker(
     boxes: Path | None = None,
 ) -> PoseTracker:
     """The system that the flags describe. With `boxes`, no detector is loaded: each input brings its own."""
-    from posetrack.detectors.from_file import FileDetector
+    from posetrack.detectors.from_file import CachedDetections
     from posetrack.presets import load
 
     if boxes is not None and detector is not None:
@@ -47,7 +47,7 @@ def load_tracker(
     return load(
         preset,
         device,
-        detector=detector if boxes is None else FileDetector({}),
+        detector=detector if boxes is None else CachedDetections({}),
         weights=weights,
         flow=flow,
         flow_scale=flow_scale,

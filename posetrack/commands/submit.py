@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,15 +114,15 @@ def submit_all(
             f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
         )
     result = Submission()
-    trackers = _with_boxes(tracker, sequences, boxes)
-    for number, (sequence, system) in enumerate(zip(sequences, trackers, strict=True), 1):
+    with_boxes = (lambda sequence: tracker) if boxes is None else _box_source(tracker, boxes)
+    for number, sequence in enumerate(sequences, 1):
         target = out / f"{sequence.name}.json"
         if target.exists() and not overwrite:
             result.kept += 1
             continue
         try:
             title = f"{number}/{len(sequences)} {sequence.name}"
-            summary = track_sequence(sequence, system, target, batch_size, title)
+            summary = track_sequence(sequence, with_boxes(sequence), target, batch_size, title)
         except InputError as error:
             result.failed += 1
             options.complain(f"{sequence.name}: {error}")
@@ -148,36 +148,24 @@ def track_sequence(
         return run(tracker.follow(frames, batch_size), [sink], report)
 
 
-def _with_boxes(
-    tracker: PoseTracker, sequences: list[PoseTrackSequence], boxes: Path | None
-) -> Iterator[PoseTracker]:
-    """The tracker for each sequence; with `boxes`, one that has those of its images for a detector."""
-    from posetrack.detectors.from_file import FileDetector, read_rows
+def _box_source(tracker: PoseTracker, boxes: Path) -> Callable[[PoseTrackSequence], PoseTracker]:
+    """Gives for each sequence the tracker that has the boxes of its images for a detector."""
+    from posetrack.datasets.posetrack import frame_keys
+    from posetrack.detectors.box_file import read_box_file
+    from posetrack.detectors.from_file import CachedDetections
     from posetrack.presets import min_detector_score_of
 
-    if boxes is None:
-        yield from (tracker for _ in sequences)
-        return
-    given = read_rows(boxes, by_image=True)
-    for sequence in sequences:
-        frame_of = image_frames(sequence)
-        rows = {frame_of[image]: given[image] for image in frame_of.keys() & given.keys()}
-        if not rows:
+    file, min_score = read_box_file(boxes), min_detector_score_of(tracker.preset)
+    for warning in file.warnings:
+        options.complain(warning)
+
+    def with_boxes(sequence: PoseTrackSequence) -> PoseTracker:
+        given = CachedDetections.for_sequence(file, *frame_keys(sequence.annotation), min_score)
+        if not given.rows:
             options.complain(f"{sequence.name}: {boxes} has no box for any of its images")
-        yield replace(tracker, detector=FileDetector(rows, min_detector_score_of(tracker.preset)))
+        return replace(tracker, detector=given)
 
-
-def image_frames(sequence: PoseTrackSequence) -> dict[int, int]:
-    """Image id to frame index."""
-    from posetrack.results.annotations import Annotations17, read_annotations
-
-    file = read_annotations(sequence.annotation)
-    if isinstance(file, Annotations17):
-        raise PoseTrackError(
-            f"{sequence.annotation.name}: a file of 2017 has no image ids, so --boxes cannot be told apart; "
-            "convert the annotations to 2018"
-        )
-    return {image.id: index for index, image in enumerate(file.images)}
+    return with_boxes
 
 
 def zip_path(folder: Path) -> Path:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from posetrack.cluster.many import Many
+from posetrack.cluster.tasks import TrackSettings
 from posetrack.commands import options
 from posetrack.commands.options import complain
 from posetrack.errors import InputError, PoseTrackError
@@ -23,7 +25,7 @@ AHEAD = 8  # decoded frames that wait for the networks, at least
 
 
 def track(
-    input: Annotated[list[str], "video files, folders of pictures, globs or URLs"],
+    input: Annotated[list[str], "video files, folders of pictures, globs or URLs"] = [],  # noqa: B006
     *,
     out: Annotated[Path, "folder for NAME.mp4 and NAME.jsonl"],
     preset: options.PresetName = "light",
@@ -39,12 +41,26 @@ def track(
     video: Annotated[bool, "write no overlay clip, only NAME.jsonl"] = True,
     trails: options.Trails = False,
     draw_boxes: options.DrawBoxes = False,
+    jobs: Annotated[int | None, "many videos: this many processes, each result once, resumable"] = None,
+    ray: Annotated[str | None, "many videos on a Ray cluster: auto or its address"] = None,
+    shard: Annotated[str | None, "many videos: only every N-th from the I-th on, as I/N"] = None,
+    manifest: Annotated[Path | None, 'more videos, a line of JSON each: {"source": "clip.mp4"}'] = None,
+    retry_failed: Annotated[bool, "many videos: try those again that failed"] = False,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
     from posetrack.video import expand_sources
 
     options.check_batch_size(batch_size)
     sources = expand_sources(input)
+    if jobs is not None or ray is not None or shard is not None or manifest is not None:
+        settings = TrackSettings(
+            preset, device, _text(boxes), detector, _text(weights), flow, flow_scale, tracker, batch_size,
+            video, trails, draw_boxes,
+        )  # fmt: skip
+        many = Many(sources, out, settings, jobs, ray, shard, manifest, retry_failed, overwrite)
+        return many.run()
+    if not sources:
+        raise PoseTrackError("no videos: name some, or give a --manifest")
     refuse_same_names(sources)
     options.make_folder(out)
     system = options.load_tracker(
@@ -79,6 +95,10 @@ def track(
     if refused == len(sources):
         return options.WRONG_REQUEST
     return options.SOME_FAILED if refused or broken or warnings else options.DONE
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 @dataclass
@@ -121,23 +141,27 @@ def track_video(
         InputError: the source cannot be read, or its results are there already.
         PoseTrackError: the request itself is wrong.
     """
-    from posetrack.detectors.from_file import FileDetector
+    from posetrack.detectors.from_file import CachedDetections
+    from posetrack.files import locked
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
     from posetrack.sinks import OverlaySink, TracksSink, run
     from posetrack.video import open_video, prefetch
 
     out = options.make_folder(out)
-    with open_video(source) as clip:
-        outputs = output_paths(clip, source, out, video)
+    with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
+        outputs = output_paths(clip, out, video)
         options.refuse_existing(outputs, overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:
-            given = FileDetector(boxes, min_detector_score_of(system.preset))
+            given = CachedDetections.for_video(
+                boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
+            )
             models = {**system.models, "detector": Path(boxes).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
+            stack.enter_context(locked(outputs[0]))
             header = header_of(clip, system)
             sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
             if video:
@@ -154,8 +178,7 @@ def track_video(
             frames = prefetch(clip, max(AHEAD, 2 * batch_size))
             summary = run(system.follow(frames, batch_size), sinks, report)
         warnings = [*clip.warnings, *(warning for sink in sinks for warning in sink.warnings)]
-        if given is not None and not given.matched:
-            warnings.append(f"{boxes} has no box for any of the {summary.frames} frames")
+        warnings += given.warnings if given is not None else []
     if summary.frames == 0:
         raise InputError(
             f"{clip.name}: not one frame could be decoded: {'; '.join(warnings) or 'it is empty'}"
@@ -175,16 +198,17 @@ def header_of(video: Video, tracker: PoseTracker) -> Header:
         skeleton=tracker.skeleton,
         preset=tracker.preset,
         models=tracker.models,
+        pixel_aspect=float(video.pixel_aspect),
     )
 
 
-def output_paths(video: Video, source: str | Path, out: Path, with_video: bool) -> list[Path]:
+def output_paths(video: Video, out: Path, with_video: bool) -> list[Path]:
     """tracks first, then the clip. The source itself is never among them."""
     paths = [out / f"{video.stem}.jsonl"] + ([out / f"{video.stem}.mp4"] if with_video else [])
     for path in paths:
-        if path.exists() and Path(source).exists() and path.samefile(source):
+        if video.path is not None and path.exists() and path.samefile(video.path):
             raise InputError(
-                f"{source}: the result would replace this very file: choose another --out than '{out}'"
+                f"{video.name}: the result would replace this very file: choose another --out than '{out}'"
             )
     return paths
 

@@ -37,6 +37,16 @@ class Picture:
     scores: Floats  # (N,) 0..1 as the maker of the boxes gave them
 
 
+@dataclass(frozen=True, eq=False)
+class BoxData:
+    """One data set to train a detector on."""
+
+    name: str
+    pictures: Sequence[Picture]
+    weights: Sequence[float]  # how often to draw each picture, relative to others
+    places: Sequence[Picture] = ()  # mostly without people
+
+
 def read_pictures(tars: Sequence[str | Path], boxes: str | Path) -> list[Picture]:
     """All JPEGs of the tar files, decoded, with their boxes from COCO-style JSON (bbox and score).
 

@@ -1,24 +1,20 @@
 """Leeds Sports Pose Extended as in our data pack: athletes labelled by hand, bystanders by a machine.
 
-    lspet = read_lspet(Path("../shared/data/lspet"))
-    scenes = read_scenes(Path("../shared/data/lspet"), Path("/tmp/runs/detector"), seed=1)
+    data = read_lspet(Path("../shared/data/lspet"))
+    athletes, bystanders = read_held_out(Path("../shared/data/lspet"))
 
 Cite Johnson & Everingham, CVPR 2011. For research only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from posetrack.datasets.boxes import read_pictures, upright_weights
+from posetrack.datasets.boxes import BoxData, read_pictures, upright_weights
 from posetrack.datasets.people import (
     HeldOut,
-    Image,
-    Person,
+    PoseData,
     near_duplicates_of,
     pose_type,
     read_people,
@@ -26,7 +22,6 @@ from posetrack.datasets.people import (
     view,
 )
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.scenes import Scenes
 
 # Leeds Sports is acrobatic, videos mostly show people who stand and walk: these are drawn more often.
 UPRIGHT_WEIGHT = 1.5
@@ -34,26 +29,17 @@ BYSTANDER_WEIGHT = 2.0
 # Four in five of the upright face the camera. A network that learns this as a rule takes the left of people
 # seen from behind for their right: they are drawn more often, until both views are about as frequent.
 BEHIND_WEIGHT = 3.0
-RENDERED_SHARE = 0.25  # of what is drawn, where there are rendered people (scripts/render_people.py)
 PLACES_HELD_OUT = 50  # of the backgrounds, the first ones: detector training never sees them
 
 
-@dataclass(frozen=True, eq=False)
-class Lspet:
-    people: Sequence[Person]
-    images: Mapping[str, Image]
-    athletes: HeldOut
-    bystanders: HeldOut
-
-
-def read_lspet(folder: Path, rendered: Path | None = None) -> Lspet:
-    """Labels and decoded pictures (1.8 GB), without training pictures that nearly repeat held-out ones.
-
-    Args:
-        rendered: folder of scripts/render_people.py, whose people join those of the photos.
-    """
-    athletes, bystanders = read_held_out(folder)
-    repeated = near_duplicates_of(folder / "near_duplicates.json", athletes.images)
+def read_lspet(folder: Path) -> PoseData:
+    """Training people and decoded pictures (1.8 GB), but for pictures that nearly repeat held-out ones."""
+    held_out = {
+        person.image
+        for name in ("lspet_val.json", "other_people_val.json")
+        for person in read_people(folder / name, POSETRACK18)
+    }
+    repeated = near_duplicates_of(folder / "near_duplicates.json", held_out)
     people = read_people(folder / "lspet_train.json", POSETRACK18, skip=repeated)
     people = [
         replace(person, weight=UPRIGHT_WEIGHT) if pose_type(person, POSETRACK18) == "upright" else person
@@ -69,17 +55,14 @@ def read_lspet(folder: Path, rendered: Path | None = None) -> Lspet:
         for person in people
     ]
     images = read_tar_images(sorted(folder.glob("train-*.tar")), {person.image for person in people})
-    if rendered is not None:
-        drawn = read_people(rendered / "people.json", POSETRACK18)
-        weight = _weight_of_each(len(drawn), sum(person.weight for person in people))
-        people += [replace(person, weight=weight) for person in drawn]
-        images |= read_tar_images([rendered / "people.tar"], {person.image for person in drawn})
-    return Lspet(people, images, athletes, bystanders)
+    return PoseData("lspet", POSETRACK18, people, images)
 
 
-def _weight_of_each(rendered: int, photos: float) -> float:
-    """So that rendered ones have their share beside photos of this weight."""
-    return RENDERED_SHARE / (1 - RENDERED_SHARE) * photos / rendered
+def read_rendered(folder: Path) -> PoseData:
+    """People of scripts/render_people.py."""
+    people = read_people(folder / "people.json", POSETRACK18)
+    images = read_tar_images([folder / "people.tar"], {person.image for person in people})
+    return PoseData("rendered", POSETRACK18, people, images)
 
 
 def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
@@ -90,19 +73,20 @@ def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
     return HeldOut("lspet", athletes, images), HeldOut("others", bystanders, images, human_only=False)
 
 
-def read_scenes(folder: Path, boxes: Path, seed: int, rendered: Path | None = None) -> Scenes:
+def read_lspet_boxes(folder: Path, boxes: Path) -> BoxData:
     """The training pictures and backgrounds for a detector.
 
     Args:
         boxes: folder with train.json and backgrounds.json, soft boxes of everybody in the pictures; made by
-            `posetrack.training.teacher_boxes.label_lspet`.
-        rendered: as in `read_lspet`.
+            `posetrack.training.tasks.teacher_boxes.label_lspet`.
     """
     pictures = read_pictures(sorted(folder.glob("train-*.tar")), boxes / "train.json")
     places = read_pictures([folder / "backgrounds.tar"], boxes / "backgrounds.json")
     weights = upright_weights(folder / "lspet_train.json", pictures)
-    if rendered is not None:
-        drawn = read_pictures([rendered / "people.tar"], rendered / "people.json")
-        weights = np.append(weights, np.full(len(drawn), _weight_of_each(len(drawn), weights.sum())))
-        pictures += drawn
-    return Scenes(pictures, places[PLACES_HELD_OUT:], seed, weights)
+    return BoxData("lspet", pictures, weights.tolist(), places[PLACES_HELD_OUT:])
+
+
+def read_rendered_boxes(folder: Path) -> BoxData:
+    """The same people as `read_rendered`, with their boxes."""
+    pictures = read_pictures([folder / "people.tar"], folder / "people.json")
+    return BoxData("rendered", pictures, [1.0] * len(pictures))

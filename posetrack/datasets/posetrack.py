@@ -16,12 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posetrack.errors import InputError, PoseTrackError
+from posetrack.datasets.pictures import read_picture
+from posetrack.errors import PoseTrackError
 from posetrack.results.annotations import Annotations, Annotations17, read_annotations
 from posetrack.results.check import frame_names, json_files
+from posetrack.results.formats import image_id
 from posetrack.types import Frame
 
 FPS = 25.0  # PoseTrack records no times; its videos are broadcast and web material of about this rate
@@ -56,18 +55,7 @@ class PoseTrackSequence:
         """
         for index, (path, labelled) in enumerate(zip(self.images, self.labelled, strict=True)):
             if labelled or not labelled_only:
-                yield Frame(_read_image(path), index, index / fps)
-
-
-def _read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, upright."""
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        reason = "cannot be read as a picture" if path.is_file() else "no such file"
-        raise InputError(f"{path}: {reason}; fetch this image again")
-    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
+                yield Frame(read_picture(path), index, index / fps)
 
 
 def posetrack_sequences(annotations: str | Path, images: str | Path) -> list[PoseTrackSequence]:
@@ -96,6 +84,18 @@ def sequence_of(file: Annotations, annotation: Path, root: Path) -> PoseTrackSeq
         people = {person.image_id for person in file.annotations}
         labelled = [i.id in people if i.is_labeled is None else bool(i.is_labeled) for i in file.images]
     return PoseTrackSequence(annotation.stem, annotation, _locate(names, root), tuple(labelled))
+
+
+def frame_keys(annotation: str | Path) -> tuple[list[int], list[str]]:
+    """Image id and name of every frame of an annotation file.
+
+    Files of 2017 have no ids: those that the names of 2018 would have, -1 where a name is not of that kind.
+    """
+    file = read_annotations(annotation)
+    names = frame_names(file)
+    if isinstance(file, Annotations17):
+        return [image_id(name, -1) for name in names], names
+    return [image.id for image in file.images], names
 
 
 def _locate(names: Sequence[str], root: Path) -> tuple[Path, ...]:

@@ -1,8 +1,8 @@
 """The bundled light person detector: a small single-stage, anchor-free network made for CPUs.
 
 Three levels (strides 8, 16, 32); every cell gives one score and the four distances from its centre to the
-sides of a box, as FCOS (ICCV 2019) does. Trained by posetrack/training/light_detector.py; what it reaches is
-in posetrack/zoo/MODEL_CARD.md.
+sides of a box, as FCOS (ICCV 2019) does. Trained by `posetrack train --recipe light_detector`;
+what it reaches is in posetrack/zoo/MODEL_CARD.md.
 
     >>> from posetrack.detectors.light import LightDetector
     >>> detect = LightDetector()

@@ -16,27 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.drawing.strokes import (
-    PALETTE,
-    Colour,
-    Image,
-    Outline,
-    Points,
-    Style,
-    capsules,
-    colour_of,
-    discs,
-    fill,
-)
+from posetrack.drawing.colours import Colour
+from posetrack.drawing.strokes import Image, Outline, Points, Style, capsules, discs, fill
 from posetrack.drawing.trails import Trails
 from posetrack.skeletons import Edge, Skeleton
 from posetrack.types import Tracks
 
-__all__ = ["PALETTE", "Trails", "colour_of", "overlay"]
+__all__ = ["Trails", "overlay"]
 
 Rectangle = tuple[int, int, int, int]  # x, y, width, height
 
 _OPACITY = (0.0, 0.4, 0.6, 0.8, 1.0)  # level 0 is not drawn; shapes of one level are blended in one go
+_LEGIBLE = 480  # pixels: smaller pictures get smaller numbers, so that heads stay in view
 _FULL = 0.35  # above the threshold: from here on nothing fades
 _HEAD = ("nose", "eye", "ear", "head")
 _FONT = cv2.FONT_HERSHEY_DUPLEX
@@ -80,7 +71,7 @@ def overlay(
             _draw_skeleton(canvas, joints, poses.skeleton, style)
     taken: list[Rectangle] = []
     for n, style, joints in drawn if labels else ():
-        place = _above_head(joints, poses.skeleton, poses.boxes[n], style)
+        place = _beyond_head(joints, poses.skeleton, poses.boxes[n], style)
         taken.append(_draw_label(canvas, str(int(tracks.ids[n])), place, style, taken))
     return canvas
 
@@ -107,6 +98,7 @@ class _Parts:
     limbs: tuple[tuple[Edge, str], ...]  # with the side
     sizes: NDArray[np.float32]  # (K,) radius of the dot over the width of a limb
     head: tuple[int, ...]  # joints
+    trunk: tuple[int, ...]  # shoulders and hips
     head_top: int | None
 
 
@@ -122,6 +114,7 @@ def _parts(skeleton: Skeleton) -> _Parts:
         tuple(limbs),
         np.where(head, 0.75, 1.0).astype(np.float32),
         tuple(k for k, of_head in enumerate(head) if of_head),
+        tuple(k for k, name in enumerate(skeleton.keypoints) if name.endswith(("shoulder", "hip"))),
         skeleton.index("head_top") if "head_top" in skeleton.keypoints else None,
     )
 
@@ -151,7 +144,10 @@ def _draw_skeleton(canvas: Image, joints: _Joints, skeleton: Skeleton, style: St
 
 
 def _draw_box(canvas: Image, box: NDArray[np.float32], style: Style, dashed: bool) -> None:
-    x1, y1, x2, y2 = box.tolist()
+    height, width = canvas.shape[:2]
+    beyond = 16 * style.width  # what is farther outside cannot be seen, and dashes cost
+    x1, x2 = np.clip(box[[0, 2]], -beyond, width + beyond).tolist()
+    y1, y2 = np.clip(box[[1, 3]], -beyond, height + beyond).tolist()
     corners = np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float32)
     ends = []
     for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -165,33 +161,44 @@ def _draw_box(canvas: Image, box: NDArray[np.float32], style: Style, dashed: boo
     fill(canvas, [(outline, style.base) for outline in outlines])
 
 
-def _above_head(
-    joints: _Joints, skeleton: Skeleton, box: NDArray[np.float32], style: Style
-) -> tuple[float, float]:
-    """Where the label's lower edge has its middle."""
+@dataclass(frozen=True)
+class _Place:
+    """Where the middle of a label's edge is: its lower one, or its upper one for who is upside down."""
+
+    x: float
+    y: float
+    below: bool = False
+
+
+def _beyond_head(joints: _Joints, skeleton: Skeleton, box: NDArray[np.float32], style: Style) -> _Place:
+    """Beside the head, away from the trunk."""
     parts = _parts(skeleton)
     head = [k for k in parts.head if joints.levels[k]]
     if not head:
-        return float(box[0] + box[2]) / 2, float(box[1])
+        return _Place(float(box[0] + box[2]) / 2, float(box[1]))
     gap = 2.5 * style.width
     if parts.head_top not in head:
         gap += 0.07 * float(box[3] - box[1])  # from the eyes to the top of the head
     x, y = joints.points[head].T
-    return float(x.mean()), float(y.min()) - gap
+    trunk = [k for k in parts.trunk if joints.levels[k]]
+    if trunk and joints.points[trunk, 1].mean() < y.mean() - gap:
+        return _Place(float(x.mean()), float(y.max()) + gap, below=True)
+    return _Place(float(x.mean()), float(y.min()) - gap)
 
 
 def _draw_label(
-    canvas: Image, text: str, place: tuple[float, float], style: Style, taken: Sequence[Rectangle]
+    canvas: Image, text: str, place: _Place, style: Style, taken: Sequence[Rectangle]
 ) -> Rectangle:
     """A pill of the person's colour with the text in it, inside the picture, beside the labels before it."""
     height, width = canvas.shape[:2]
-    size = min(max(0.13 * style.width, 0.4), 1.0)
+    size = min(max(0.13 * style.width, 0.4 * min(1.0, max(height, width) / _LEGIBLE), 0.22), 1.0)
     thick = 2 if size > 0.75 else 1
     (w, h), _ = cv2.getTextSize(text, _FONT, size, thick)
     pad = round(0.45 * h)
     full_w, full_h = max(w, h) + 3 * pad, h + 2 * pad
-    x = round(min(max(place[0] - full_w / 2, 1), max(width - full_w - 1, 1)))
-    y = round(min(max(place[1] - full_h, 1), max(height - full_h - 1, 1)))
+    x = round(min(max(place.x - full_w / 2, 1), max(width - full_w - 1, 1)))
+    top = place.y if place.below else place.y - full_h
+    y = round(min(max(top, 1), max(height - full_h - 1, 1)))
     for ox, oy, ow, oh in sorted(taken, key=lambda other: -other[1]):
         if x < ox + ow and ox < x + full_w and y < oy + oh and oy < y + full_h:
             y = oy - full_h - 1 if oy - full_h - 1 >= 0 else oy + oh + 1

@@ -1,8 +1,7 @@
-"""Colours of identities, and the anti-aliased shapes that overlays are made of."""
+"""The anti-aliased shapes that overlays are made of, and how one person's are coloured."""
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,30 +11,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.drawing.colours import Colour, colour_of
+from posetrack.limits import PIXELS
+
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Points = NDArray[np.float32]  # (M, 2) x, y in pixels
 Outline = NDArray[np.int32]  # (P, 2) corners of a convex shape, in 1/16 pixel
-Colour = tuple[int, int, int]  # RGB
 
-# Okabe and Ito's colours for all kinds of colour vision, lifted to stand out in moving pictures.
-PALETTE: tuple[Colour, ...] = (
-    (86, 190, 255), (255, 165, 20), (30, 205, 145), (240, 110, 180), (250, 235, 70),
-    (245, 95, 40), (60, 120, 245), (190, 240, 90), (170, 110, 250), (235, 235, 240),
-)  # fmt: skip
-_GOLDEN = 0.618_034
 _FRACTION = 4  # bits: cv2 takes coordinates in 1/16 pixel
 _HALF_CIRCLE = np.linspace(-np.pi / 2, np.pi / 2, 7, dtype=np.float32)
 _CIRCLE = np.linspace(0, 2 * np.pi, 12, endpoint=False, dtype=np.float32)
-
-
-@lru_cache(maxsize=4096)
-def colour_of(identity: int) -> Colour:
-    """The colour of an identity: the palette first, then hues a golden section apart, three brightnesses."""
-    if 1 <= identity <= len(PALETTE):
-        return PALETTE[identity - 1]
-    lightness = (0.62, 0.47, 0.76)[identity % 3]
-    red, green, blue = colorsys.hls_to_rgb(identity * _GOLDEN % 1.0, lightness, 0.85)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 @dataclass(frozen=True)
@@ -131,4 +116,5 @@ def _around(angles: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    return cast("NDArray[np.int32]", np.rint(points * (1 << _FRACTION)).astype(np.int32))
+    inside = np.clip(points, -PIXELS, PIXELS)  # what lies farther out would not fit into 32 bits
+    return cast("NDArray[np.int32]", np.rint(inside * (1 << _FRACTION)).astype(np.int32))

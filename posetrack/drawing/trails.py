@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.drawing.strokes import Image, Points, Style, capsules, colour_of, fade
+from posetrack.drawing.colours import colour_of
+from posetrack.drawing.strokes import Image, Points, Style, capsules, fade
 from posetrack.types import Tracks
 
-_PARTS = ("ankle", "hip")  # the first pair that is seen is followed
+_PARTS = ("ankle", "hip")  # the first pair that is seen is followed; the one seen more often is drawn
+_GAP = 0.4  # seconds for which a part may be unseen without a break in the line
 
 
 @dataclass
@@ -45,9 +47,10 @@ class Trails:
     def draw(self, canvas: Image) -> None:
         """Paint all trails, older parts fainter and thinner."""
         for identity, path in self._paths.items():
-            steps = list(path)
-            # no line from feet to hips: that would be a leap
-            edges = [(k - 1, k) for k in range(1, len(steps)) if steps[k - 1].part == steps[k].part]
+            # No line from feet to hips: that would be a leap. The feet of fast people are seen now and then.
+            parts = [step.part for step in path]
+            steps = [step for step in path if step.part == max(_PARTS, key=parts.count)]
+            edges = [(k - 1, k) for k in range(1, len(steps)) if steps[k].time - steps[k - 1].time < _GAP]
             if edges:
                 newer = [steps[k] for _, k in edges]
                 age = np.array([(self._now - step.time) / self.seconds for step in newer], np.float32)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.documents import read_json
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.numbers import columns, or_none
 from posetrack.skeletons import COCO17, Skeleton
@@ -64,12 +64,7 @@ def read_document(path: str | Path) -> Document:
     Raises:
         PoseTrackError: no such file, no JSON, or without images, annotations and categories.
     """
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PoseTrackError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise PoseTrackError(f"{path}: not JSON ({error}); fetch the annotations again") from error
+    document = read_json(path)
     lists = ("images", "annotations", "categories")
     if not isinstance(document, dict) or not all(isinstance(document.get(name), list) for name in lists):
         raise PoseTrackError(f"{path}: no COCO annotation file, which has the lists {', '.join(lists)}")

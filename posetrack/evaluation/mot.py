@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from posetrack.evaluation.matching import edges, event_rows, link
 from posetrack.evaluation.people import Bools, Floats, Ints, K
@@ -93,17 +95,35 @@ def _per_joint(joint: Ints, values: Floats) -> Floats:
 
 
 def _identity_matches(scene: Scene, pair: Ints, joint: Ints) -> Floats:
-    """IDTP per joint: frames in reach of each other, under the best one-to-one map between tracks."""
+    """IDTP per joint: frames in reach of each other, under the best one-to-one map between tracks.
+
+    Tracks that nothing connects do not compete, so each connected part is settled on its own: a table of all
+    annotated by all predicted tracks would fill the memory where every pose has an own id.
+    """
     truth_ids, truth = np.unique(scene.truth.ids, return_inverse=True)
     prediction_ids, prediction = np.unique(scene.predictions.ids, return_inverse=True)
     G, P = len(truth_ids), len(prediction_ids)
     key = (joint * G + truth[scene.pair_truth[pair]]) * P + prediction[scene.pair_prediction[pair]]
-    common = np.bincount(key, minlength=K * G * P).reshape(K, G, P)
-    result = np.zeros(K)
-    for j in range(K):
-        rows, columns = linear_sum_assignment(common[j], maximize=True)
-        result[j] = common[j, rows, columns].sum()
-    return result
+    couple, common = np.unique(key, return_counts=True)
+    of_joint, of_truth, of_prediction = couple // (G * P or 1), couple // (P or 1), couple % (P or 1)
+    ends = of_truth, K * G + of_joint * P + of_prediction  # a node for each track of each joint
+    graph = coo_array((common, ends), shape=(K * (G + P),) * 2)
+    part = connected_components(graph, directed=False)[1][ends[0]]
+    best = np.zeros(K)
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    np.add.at(
+        best, of_joint[order[starts]], np.maximum.reduceat(common[order], starts) if len(starts) else []
+    )
+    for members in np.split(order, starts[1:]):
+        rows, row = np.unique(of_truth[members], return_inverse=True)
+        columns, column = np.unique(of_prediction[members], return_inverse=True)
+        if len(rows) > 1 and len(columns) > 1:  # else only one couple can be chosen: the largest
+            table = np.zeros((len(rows), len(columns)))
+            table[row, column] = common[members]
+            chosen = table[linear_sum_assignment(table, maximize=True)].sum()
+            best[of_joint[members[0]]] += chosen - common[members].max()
+    return best
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from posetrack.drawing.colours import colour_of
 from posetrack.evaluation.people import JOINTS
 from posetrack.evaluation.report import PARTS, PoseTrackReport, SequenceResult
 from posetrack.files import replacing
@@ -27,24 +28,20 @@ METRICS = {
     "hota": ("HOTA", "#4f9d69"),
     "idf1": ("IDF1", "#9b6fb3"),
 }
+FIRST = 1  # PoseTrack files number people from 0, everything that people look at from 1
 SIDES = {"right": ("#c8553d", "right"), "left": ("#1b6ca8", "left"), "head": ("#4f9d69", "")}
-# told apart also as neighbours; the tracks that are seen most take the first ones
-TRACKS = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#edc948", "#76b7b2", "#9c755f", "#ff9da7",
-    "#2f4b7c", "#8cd17d", "#a63d76", "#a0cbe8", "#b6992d", "#d4a6c8", "#c85200", "#499894", "#ffbe7d",
-)  # fmt: skip
 
 
 def plot_report(report: PoseTrackReport, directory: Path) -> list[Path]:
     """joints.png, precision_recall.png and timeline_SEQUENCE.png in a folder; the paths written."""
     pictures = {"joints.png": joint_bars(report), "precision_recall.png": precision_recall(report)}
-    written = [_save(figure, directory / name) for name, figure in pictures.items()]
+    written = [save(figure, directory / name) for name, figure in pictures.items()]
     for sequence in report.sequences:
-        written.append(_save(timeline(sequence), directory / f"timeline_{sequence.name}.png"))
+        written.append(save(timeline(sequence), directory / f"timeline_{sequence.name}.png"))
     return written
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, facecolor="white")
     return path
@@ -60,14 +57,14 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     place[-1] += 0.6
     width = 0.2
     lowest = 0.0
-    for i, (metric, (title, colour)) in enumerate(METRICS.items()):
+    for i, (metric, (metric_title, colour)) in enumerate(METRICS.items()):
         scores = report.scores[metric]
         values = np.array([*(scores[JOINTS.index(joint)] for joint in joints), report.totals[metric]])
         # MOTA has no lower bound: cut the bar, keep its number
         shown = np.maximum(np.nan_to_num(values), -20)
         lowest = min(lowest, float(shown.min()))
         x = place + (i - 1.5) * width
-        axes.bar(x, shown, width * 0.92, color=colour, label=title, zorder=2)
+        axes.bar(x, shown, width * 0.92, color=colour, label=metric_title, zorder=2)
         for at, height, value in zip(x, shown, values, strict=True):
             text = "n/a" if np.isnan(value) else f"{value:.0f}"
             axes.text(
@@ -80,8 +77,8 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     axes.set_xlim(place[0] - 0.6, place[-1] + 0.6)
     axes.set_ylabel("percent")
     axes.legend(ncols=4, loc="upper right", bbox_to_anchor=(1, 1.13), frameon=False)
-    _bare(axes)
-    _title(axes, "PoseTrack metrics by joint", _size(report))
+    bare(axes)
+    headline(axes, "PoseTrack metrics by joint", _size(report))
     return figure
 
 
@@ -116,7 +113,7 @@ def precision_recall(report: PoseTrackReport) -> Figure:
         legend.get_title().set_fontsize(9)
         axes.set_xlim(0, 1.01)
         axes.set_ylim(0, 1.03)
-        _bare(axes, both=True)
+        bare(axes, both=True)
     last = panels.flat[-1]
     last.axis("off")
     last.text(0, 0.95, f"mAP {report.totals['ap']:.1f}", fontsize=22, color=INK, va="top")
@@ -135,10 +132,6 @@ def timeline(sequence: SequenceResult) -> Figure:
     """A row for each annotated person: who followed them (colour), how well (height), where ids changed."""
     story = sequence.timeline
     people, row = np.unique(story.truth, return_inverse=True)
-    tracks, counts = np.unique(story.prediction[story.prediction >= 0], return_counts=True)
-    colour_of = {
-        int(tracks[i]): TRACKS[n % len(TRACKS)] for n, i in enumerate(np.argsort(-counts, kind="stable"))
-    }
     rows = max(len(people), 1)
     height = 2.1 + 0.42 * rows  # inches
     figure = Figure(figsize=(13, height))
@@ -148,15 +141,15 @@ def timeline(sequence: SequenceResult) -> Figure:
     )
     followed = story.prediction >= 0
     _boxes(axes, story.frame, row + 0.42, np.full(len(row), 0.84), [MISSED] * len(row))
-    colours = [colour_of[track] for track in story.prediction[followed].tolist()]
+    colours = [_colour(track) for track in story.prediction[followed].tolist()]
     _boxes(axes, story.frame[followed], row[followed] + 0.42, 0.84 * story.share[followed], colours)
     for at, number, track in _labels(story.frame, row, story.prediction):
-        ink = INK if _is_light(colour_of[track]) else "white"
-        axes.text(at + 0.5, number + 0.04, str(track), fontsize=7.5, color=ink, va="center", zorder=3)
+        ink = INK if _is_light(track) else "white"
+        axes.text(at + 0.5, number + 0.04, str(track + FIRST), fontsize=7.5, color=ink, va="center", zorder=3)
     axes.plot(
         story.frame[story.switched], row[story.switched] - 0.42, ls="", marker="v", ms=6, color=INK, zorder=4
     )
-    axes.set_yticks(range(len(people)), [f"person {p}" for p in people.tolist()], fontsize=9)
+    axes.set_yticks(range(len(people)), [f"person {p + FIRST}" for p in people.tolist()], fontsize=9)
     axes.set_ylim(rows - 0.4, -0.75)
     axes.tick_params(axis="x", length=0, labelbottom=False)
     _extras(below, story.extra_frame, story.frames)
@@ -165,9 +158,9 @@ def timeline(sequence: SequenceResult) -> Figure:
             panel.spines[side].set_visible(False)
         panel.tick_params(axis="y", length=0, colors=INK)
     numbers = f"{int((~followed).sum())} of {len(row)} poses missed, {int(story.switched.sum())} id changes, "
-    _title(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
+    headline(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
     handles = [
-        Patch(color=TRACKS[0], label="followed (number: track id; height: share of joints found)"),
+        Patch(color=_colour(0), label="followed (number: track id; height: share of joints found)"),
         Patch(color=MISSED, label="missed"),
         Line2D([], [], ls="", marker="v", color=INK, label="id changed"),
     ]
@@ -198,9 +191,14 @@ def _labels(frame: Any, row: Any, track: Any) -> Iterator[tuple[int, int, int]]:
                 yield int(frame[here[start]]), person, followed
 
 
-def _is_light(colour: str) -> bool:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return 0.3 * red + 0.59 * green + 0.11 * blue > 165
+def _colour(track: int) -> str:
+    """That of the overlay, which counts people from 1."""
+    return "#{:02x}{:02x}{:02x}".format(*colour_of(track + FIRST))
+
+
+def _is_light(track: int) -> bool:
+    red, green, blue = colour_of(track + FIRST)
+    return 0.3 * red + 0.59 * green + 0.11 * blue > 130
 
 
 def _extras(axes: Axes, extra: Any, frames: Any) -> None:
@@ -222,7 +220,7 @@ def _label(joint: str) -> str:
     return names.get(joint, joint.replace("_", " "))
 
 
-def _title(axes: Axes, title: str, subtitle: str) -> None:
+def headline(axes: Axes, title: str, subtitle: str) -> None:
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=22)
     axes.annotate(
         subtitle,
@@ -235,7 +233,7 @@ def _title(axes: Axes, title: str, subtitle: str) -> None:
     )
 
 
-def _bare(axes: Axes, *, both: bool = False) -> None:
+def bare(axes: Axes, *, both: bool = False) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posetrack.errors import PoseTrackError
 from posetrack.evaluation.people import Bools, Floats, Frames, Ints, K, People, without_ignored
 
 MATCH_DISTANCE = 0.5  # head sizes
+MAX_PAIRS = 5_000_000  # 2 GB; a sequence of PoseTrack with its predictions has 100,000 at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,12 @@ def make_scene(name: str, frames: Frames, truth: People, predictions: People) ->
     prediction_start = np.searchsorted(predictions.frame, np.arange(F + 1))
     truth_count, prediction_count = np.diff(truth_start), np.diff(prediction_start)
 
+    pairs = int((truth_count * prediction_count).sum())
+    if pairs > MAX_PAIRS:
+        raise PoseTrackError(
+            f"{name}: {len(truth)} annotated and {len(predictions)} predicted poses are {pairs} pairs in "
+            f"common frames, more than the {MAX_PAIRS} that fit into memory: leave out the weak predictions"
+        )
     repeats = truth_count[predictions.frame]  # (P,) pairs of each prediction
     pair_prediction = np.repeat(np.arange(len(predictions)), repeats)
     first = np.cumsum(repeats) - repeats

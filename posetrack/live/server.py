@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from posetrack.drawing.strokes import PALETTE
+from posetrack.drawing.colours import PALETTE
 from posetrack.live import protocol
 from posetrack.live.guard import Guard
 from posetrack.live.hub import Hub

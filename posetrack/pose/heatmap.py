@@ -1,6 +1,7 @@
 """Joint positions from heatmaps: flip test, and peaks read with a quarter-pixel shift (HRNet) or by DARK.
 
-B people, K keypoints, h x w heatmap. All functions run where their input lives.
+B people, K keypoints, h x w heatmap. All functions run where their input lives. What they say of a person
+does not depend on the others, so there is no matrix product, which sums more rows in another order.
 """
 
 from __future__ import annotations
@@ -122,7 +123,12 @@ def _smooth_about(heatmaps: Tensor, x: Tensor, y: Tensor, sigma: float) -> Tenso
     steps = torch.arange(2 * reach + 1, device=heatmaps.device)
     places = (y[..., None, None] + steps[:, None]) * padded.shape[3] + x[..., None, None] + steps
     windows = padded.flatten(2).gather(2, places.flatten(2)).view(places.shape)  # (B, K, size + 4, size + 4)
-    blur = F.pad(kernel, (0, 4)).repeat(5, 1)
-    for row in range(5):
-        blur[row] = blur[row].roll(row)
-    return blur @ windows @ blur.T
+    return _weigh(_weigh(windows, kernel, dim=2), kernel, dim=3)
+
+
+def _weigh(windows: Tensor, kernel: Tensor, dim: int) -> Tensor:
+    """Sums of `len(kernel)` neighbours along one dimension, which leave 5 of it: one tap after the other."""
+    total = kernel[0] * windows.narrow(dim, 0, 5)
+    for i in range(1, len(kernel)):
+        total = total + kernel[i] * windows.narrow(dim, i, 5)
+    return total

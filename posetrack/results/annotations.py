@@ -20,6 +20,7 @@ from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import from_json
 
+from posetrack.documents import Real, Whole, faults_of, place
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 
@@ -47,15 +48,15 @@ class BrokenFile(PoseTrackError):  # noqa: N818  it names a state, as FileNotFou
 
 
 class _Record(BaseModel):
-    """Strict: "3" is not a number, NaN and infinity are refused. Unknown fields are kept."""
+    """Strict: "3" is not a number, NaN and infinity are refused. Unknown fields are kept, NaN as null."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, ser_json_inf_nan="null")
 
 
 # Whole numbers are written without ".0", as the distributed files have them.
-Number: TypeAlias = Annotated[float, PlainSerializer(lambda x: int(x) if x.is_integer() else x)]
+Number: TypeAlias = Annotated[Real, PlainSerializer(lambda x: int(x) if x.is_integer() else x)]
 OneNumber: TypeAlias = Annotated[list[Number], Len(1, 1)]  # 2017 wraps every scalar in a list
-OneInteger: TypeAlias = Annotated[list[int], Len(1, 1)]
+OneInteger: TypeAlias = Annotated[list[Whole], Len(1, 1)]
 Box: TypeAlias = Annotated[list[Number], Len(4, 4)]
 
 
@@ -63,7 +64,7 @@ class Image(_Record):
     """One frame of a 2018 file."""
 
     file_name: str
-    id: int
+    id: Whole
     is_labeled: bool | int | None = None
     ignore_regions_x: list[list[Number]] = []  # polygons
     ignore_regions_y: list[list[Number]] = []
@@ -72,14 +73,14 @@ class Image(_Record):
 class Person(_Record):
     """One pose of a 2018 file."""
 
-    image_id: int
-    track_id: int
+    image_id: Whole
+    track_id: Whole
     keypoints: list[Number]  # x, y, visibility for every joint of the category; (0, 0, 0) is no joint
     scores: list[Number] = []  # one for every joint, or none at all
     bbox: Box | None = None  # x, y, width, height
     bbox_head: Box | None = None
     score: Number | None = None
-    person_id: int | None = None  # 2021: the same in every video
+    person_id: Whole | None = None  # 2021: the same in every video
 
 
 class Category(_Record):
@@ -210,20 +211,10 @@ def _problems(path: Path, raw: bytes, error: ValidationError) -> list[Problem]:
         content: Any = from_json(raw)
     except ValueError:
         content = None
-    problems = []
-    for fault in error.errors(include_url=False):
-        location = fault["loc"]
-        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-        value = (
-            "" if fault["type"] in ("missing", "json_invalid", "extra_forbidden") else _shown(fault["input"])
-        )
-        problems.append(Problem(short_name(path), _frame_of(content, location), field, fault["msg"] + value))
-    return problems
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return f", got {text if len(text) < 40 else text[:37] + '...'}"
+    return [
+        Problem(short_name(path), _frame_of(content, location), place(location), what)
+        for location, what in faults_of(error)
+    ]
 
 
 def _frame_of(content: Any, location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from posetrack.results.coco import export_coco
+from posetrack.results.coco import export_coco, export_coco_dataset
 from posetrack.results.mot import export_mot
 from posetrack.results.posetrack import export_posetrack
 from posetrack.results.tables import export_csv, export_parquet
@@ -32,6 +32,7 @@ EXPORTS: dict[str, Export] = {
     "posetrack18": export_posetrack,
     "posetrack17": partial(export_posetrack, year=2017),
     "coco": export_coco,
+    "coco-dataset": export_coco_dataset,
     "mot": export_mot,
     "csv": export_csv,
     "parquet": export_parquet,

@@ -24,10 +24,11 @@ from posetrack.results.annotations import (
 )
 from posetrack.results.check import MAX_TRACK_ID, faults
 from posetrack.results.formats import body_box, category, image_id, to_2017, to_2018
-from posetrack.results.numbers import decimals
+from posetrack.results.numbers import decimals, placed
 from posetrack.skeletons import POSETRACK18, SKELETONS, Skeleton, convert
 from posetrack.types import Poses, Tracks
 
+MAX_FRAMES = 1_000_000  # eleven hours at 25 frames a second; a file of half a gigabyte
 _FRAME_FIELDS = ("file_name", "id", "frame_id", "vid_id", "nframes", "is_labeled", "image", "imgnum")
 
 
@@ -61,7 +62,7 @@ def export_posetrack(
         write_annotations(to_2017(Annotations18.model_validate(content)), path)
         return
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content))
+        temporary.write_text(json.dumps(content, allow_nan=False))
 
 
 def _answer(
@@ -80,10 +81,9 @@ def _answer(
             f"{annotation}: lists {len(images)} frames, the tracks go on to frame {frames[-1].index}; "
             "they are of another video"
         )
-    ids: dict[int, int] = {}
-    stride = (
-        100 if max((len(t) for t in frames), default=0) <= 100 else 10_000
-    )  # person ids follow from image ids
+    track_ids = _track_ids({identity for t in frames for identity in t.ids.tolist()})
+    # person ids follow from image ids
+    stride = 100 if max((len(t) for t in frames), default=0) <= 100 else 10_000
     people: list[dict[str, Any]] = []
     for t in frames:
         image = images[t.index]["id"]
@@ -93,14 +93,25 @@ def _answer(
         ):
             if person is None:
                 continue
-            track = ids.setdefault(identity, len(ids))  # 0, 1, 2 ... as they appear
-            people.append({"image_id": image, "id": image * stride + number, "track_id": track, **person})
+            place = {"image_id": image, "id": image * stride + number, "track_id": track_ids[identity]}
+            people.append(place | person)
             number += 1
+    return {"images": images, "annotations": people, "categories": [category()]}
+
+
+def _track_ids(ids: set[int]) -> dict[int, int]:
+    """The file counts from 0: every person keeps their number, less 1. Only beyond 1000 they are renumbered.
+
+    Raises:
+        PoseTrackError: more people than a file may have.
+    """
     if len(ids) > MAX_TRACK_ID + 1:
         raise PoseTrackError(
             f"{len(ids)} tracks in one sequence; PoseTrack takes {MAX_TRACK_ID + 1}: raise the thresholds"
         )
-    return {"images": images, "annotations": people, "categories": [category()]}
+    if max(ids, default=0) <= MAX_TRACK_ID + 1:
+        return {identity: identity - 1 for identity in ids}
+    return {identity: number for number, identity in enumerate(sorted(ids))}
 
 
 def _people(
@@ -108,7 +119,7 @@ def _people(
 ) -> Iterator[dict[str, Any] | None]:
     """Every pose as the fields of a 2018 annotation, None where no joint is left."""
     points, scores = convert(poses.keypoints, poses.keypoint_scores, skeleton, POSETRACK18)
-    kept = (scores > 0) & (scores >= joint_score)
+    kept = placed(points, scores) & (scores >= joint_score)
     for ear in ("left_ear", "right_ear"):
         kept[:, POSETRACK18.index(ear)] = False  # listed but not part of the benchmark
     written = scores * poses.scores[:, None] if rescore else scores
@@ -116,7 +127,7 @@ def _people(
         if not kept[n].any():
             yield None
             continue
-        triples = np.column_stack([points[n], np.ones(len(POSETRACK18))]) * kept[n][:, None]
+        triples = np.where(kept[n][:, None], np.column_stack([points[n], np.ones(len(POSETRACK18))]), 0)
         keypoints = [int(v) if i % 3 == 2 else v for i, v in enumerate(decimals(triples).tolist())]
         yield {
             "category_id": 1,
@@ -145,6 +156,11 @@ def _own_frames(frames: list[Tracks], source: str) -> list[dict[str, Any]]:
     """Frame entries for a video that PoseTrack does not know."""
     name = PurePosixPath(source.replace("\\", "/")).stem or "video"
     count = frames[-1].index + 1 if frames else 0
+    if count > MAX_FRAMES:
+        raise PoseTrackError(
+            f"frame {count - 1}: a PoseTrack file lists every frame up to the last, which makes sense for "
+            f"{MAX_FRAMES} at most; cut the video into parts"
+        )
     files = [f"images/{name}/{index:06d}.jpg" for index in range(count)]
     ids = [image_id(file, index + 1) for index, file in enumerate(files)]
     return [

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from posetrack.files import replacing
-from posetrack.results.numbers import decimals
+from posetrack.results.numbers import decimals, placed
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks
 
@@ -33,7 +33,7 @@ def rows(tracks: Iterable[Tracks]) -> Iterator[list[Any]]:
     """The rows of the table; None is an empty cell."""
     for t in tracks:
         scores = t.poses.keypoint_scores
-        there = scores > 0
+        there = placed(t.poses.keypoints, scores)
         triples = np.concatenate([t.poses.keypoints, np.where(there, scores, 0)[..., None]], axis=2)
         joints = decimals(triples).reshape(triples.shape).astype(object)
         joints[..., :2][~there] = None

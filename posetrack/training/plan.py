@@ -10,11 +10,14 @@ of processes changes nothing.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from posetrack.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,33 @@ class Plan:
 
     examples: int
     batch: int  # pictures of a step, over all processes
-    epochs: float
+    epochs: float | None = None  # or
+    minutes: float | None = None  # of wall clock, over all resumptions
+
+    @classmethod
+    def of(cls, recipe: Recipe, examples: int) -> Plan:
+        epochs = recipe.epochs if recipe.pictures is None else recipe.pictures / examples
+        return cls(examples, recipe.batch, epochs, recipe.minutes)
 
     @property
-    def steps(self) -> int:
-        return math.ceil(self.epochs * self.examples / self.batch)
+    def steps(self) -> int | None:
+        """None where minutes decide."""
+        return None if self.epochs is None else math.ceil(self.epochs * self.examples / self.batch - 1e-9)
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share of the run that is over before a step, after so many seconds of training; 1 at its end."""
+        if self.steps is not None:
+            return step / self.steps
+        assert self.minutes is not None
+        return min(1.0, seconds / (60 * self.minutes))
 
     def epoch(self, step: int) -> float:
         """Epochs that are over before a step."""
         return step * self.batch / self.examples
 
     def ends_epoch(self, step: int, every: float = 1.0) -> bool:
-        """Whether another `every` epochs are over after `step` steps, or the run is."""
-        before, after = self.epoch(step - 1), self.epoch(step)
-        return math.floor(after / every) > math.floor(before / every) or step >= self.steps
+        """Whether another `every` epochs are over after `step` steps."""
+        return math.floor(self.epoch(step) / every) > math.floor(self.epoch(step - 1) / every)
 
     def share(self, step: int, rank: int = 0, ranks: int = 1) -> range:
         """Numbers of the pictures that one of `ranks` processes takes; `ranks` divides the batch."""
@@ -45,28 +61,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Shares(Sequence[list[int]]):
+class RankBatches:
     """The batches of one process from step `first` on: a batch sampler for torch's DataLoader."""
 
     plan: Plan
     first: int = 0
     rank: int = 0
     ranks: int = 1
-    last: int | None = None  # step before which to end early
-
-    def __len__(self) -> int:
-        return max(0, min(self.plan.steps, self.last or self.plan.steps) - self.first)
-
-    def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]  # no slices
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return list(self.plan.share(self.first + index, self.rank, self.ranks))
 
     def __iter__(self) -> Iterator[list[int]]:
-        return (self[index] for index in range(len(self)))
+        steps = itertools.count(self.first) if self.plan.steps is None else range(self.first, self.plan.steps)
+        return (list(self.plan.share(step, self.rank, self.ranks)) for step in steps)
 
 
-class Permutations:
+class EpochOrder:
     """Every example once an epoch, in another order each time."""
 
     def __init__(self, examples: int, seed: int) -> None:

@@ -29,11 +29,11 @@ class Stopped(PoseTrackError):  # noqa: N818  # the run did as it was told
 class StopRequest:
     """Notes the first signal instead of dying of it."""
 
-    def __init__(self, insist: bool = True) -> None:
-        """`insist`: a second SIGINT raises KeyboardInterrupt. Several processes cannot have this, as torchrun
-        passes a Ctrl-C on to those whom the terminal has told already."""
+    def __init__(self, second_interrupts: bool = True) -> None:
+        """`second_interrupts`: a second SIGINT raises KeyboardInterrupt. Several processes cannot have this:
+        torchrun passes a Ctrl-C on to those whom the terminal has told already."""
         self.signal = 0
-        self._insist = insist
+        self._second_interrupts = second_interrupts
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -48,12 +48,12 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.signal and number == signal.SIGINT and self._insist:
+        if self.signal and number == signal.SIGINT and self._second_interrupts:
             raise KeyboardInterrupt
         self.signal = self.signal or number
 
 
-def ignore_signals() -> None:
+def ignore_stop_signals() -> None:
     """For processes that make pictures: when a whole group is told to stop, they serve until the run ends."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

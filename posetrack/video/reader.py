@@ -1,4 +1,4 @@
-"""Video in: any file that FFmpeg reads, a folder or a glob of pictures, an address.
+"""Video in: any file that FFmpeg reads, a folder or a glob of pictures, an address, a pipe.
 
 >>> with open_video("clip.mp4") as video:  # doctest: +SKIP
 ...     for frame in video:
@@ -8,16 +8,25 @@
 
 from __future__ import annotations
 
+import errno
 import glob
+import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from posetrack.errors import InputError
-from posetrack.video.container import FileVideo, address_name
-from posetrack.video.pictures import PictureVideo, is_picture, natural_order, pictures_in
+from posetrack.video.container import FileVideo
+from posetrack.video.names import address_name, fitting, is_address, shown, stem_of
+from posetrack.video.picture import PictureFile
+from posetrack.video.pictures import AnimationVideo, PictureVideo, is_picture, natural_order, pictures_in
+from posetrack.video.pipe import STDIN, Spool
 from posetrack.video.source import Video
+
+_NUMBER = re.compile(r"%(0?[0-9]*)d")  # printf's, as FFmpeg takes it
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 
 
 def open_video(source: str | Path, *, picture_rate: float = 25.0) -> Video:
@@ -27,7 +36,8 @@ def open_video(source: str | Path, *, picture_rate: float = 25.0) -> Video:
     `time` is in seconds as the file says: it need not start at 0, nor advance evenly.
 
     Args:
-        source: a file, a folder of pictures, a glob of pictures, a pattern such as %06d.jpg, or an address.
+        source: a file, a folder of pictures, a glob of pictures, a pattern such as %06d.jpg, an address, a
+            pipe, or "-" for standard input.
         picture_rate: frames per second given to pictures, which have no clock of their own.
 
     Raises:
@@ -36,19 +46,25 @@ def open_video(source: str | Path, *, picture_rate: float = 25.0) -> Video:
     text = str(source)
     if not text:
         raise InputError("the name of the video is empty; name a file, a folder or an address")
-    if _is_address(text):
-        if urlsplit(text).scheme != "file":
+    if "\0" in text or "%00" in text:
+        raise InputError(f"the name {shown(text)} holds a null character; check it")
+    if is_address(text):
+        if _scheme(text) != "file":
             return FileVideo(text, None)
         text = unquote(urlsplit(text).path)
+    if text in STDIN:
+        return _piped(text)
     path = Path(text)
-    if path.is_dir():
+    mode = _mode(path)
+    if mode is None:
+        return _matching(text, picture_rate)
+    if stat.S_ISDIR(mode):
         return _folder(path, picture_rate)
-    if path.exists():
-        return _file(path, picture_rate)
-    pattern = re.sub(r"%0?\d*d", "*", text)
-    if glob.has_magic(pattern):
-        return _glob(text, pattern, picture_rate)
-    raise InputError(f"no such file or folder: {text}; check the path")
+    if stat.S_ISFIFO(mode):
+        return _piped(text)
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{shown(text)} is a device, not a video; name a file, a folder or an address")
+    return _file(path, picture_rate)
 
 
 read_video = open_video
@@ -59,57 +75,121 @@ def expand_sources(sources: Iterable[str]) -> list[str]:
     out = []
     for source in sources:
         found = []
-        if glob.has_magic(source) and not _is_address(source) and not Path(source).exists():
-            found = [
-                p for p in natural_order(map(Path, glob.iglob(source, recursive=True))) if not is_picture(p)
-            ]
+        if glob.has_magic(source) and not is_address(source) and not os.path.exists(source):
+            found = [p for p in matches(source) if not is_picture(p)]
         out += [str(p) for p in found] or [source]
     return out
 
 
 def output_stem(source: str) -> str:
     """The `stem` that the source's Video has, without opening it: what its outputs are named after."""
-    if _is_address(source):
-        return Path(address_name(source)).stem
+    if is_address(source):
+        return stem_of(address_name(source))
+    if source in STDIN:
+        return "stdin"
     path = Path(source)
-    if path.is_dir():
-        return path.resolve().name
-    pattern = re.sub(r"%0?\d*d", "*", source)
-    if not path.exists() and glob.has_magic(pattern):
-        pictures = natural_order(p for p in map(Path, glob.iglob(pattern, recursive=True)) if is_picture(p))
-        return pictures[0].resolve().parent.name if pictures else path.stem
-    return path.stem
+    if os.path.isdir(source):
+        return fitting(path.resolve().name)
+    if not os.path.exists(source) and (pictures := [p for p in matches(source) if is_picture(p)]):
+        return fitting(pictures[0].resolve().parent.name)
+    return stem_of(path.name)
 
 
-def _is_address(text: str) -> bool:
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
+def matches(text: str) -> list[Path]:
+    """The files that a glob (`*.png`) or a pattern of numbers (`frame_%06d.png`) means, in natural order.
+
+    Folders that are there by that very name are taken at their word, brackets and all.
+    """
+    *folders, name = Path(text).parts or ("",)
+    base = Path()
+    while folders and os.path.isdir(base / folders[0]):
+        base /= folders.pop(0)
+    rest = [*folders, name]
+    numbered = any(_NUMBER.search(part) for part in rest)
+    if not numbered and not any(glob.has_magic(part) for part in rest):
+        return []
+    parts = [_NUMBER.sub("*", glob.escape(part)) for part in rest] if numbered else rest
+    try:
+        found = [Path(p) for p in glob.iglob(os.path.join(glob.escape(str(base)), *parts), recursive=True)]
+    except (OSError, ValueError, re.error):
+        return []
+    if numbered:
+        exact = re.compile(re.escape(os.sep).join(map(_exactly, rest)))
+        found = [p for p in found if exact.fullmatch(os.path.relpath(p, base))]
+    return natural_order(p for p in found if os.path.isfile(p))
+
+
+def _exactly(part: str) -> str:
+    """A regular expression for a name with printf's %d or %06d in it."""
+    out, end = "", 0
+    for number in _NUMBER.finditer(part):
+        width = number[1].removeprefix("0") if number[1].startswith("0") else ""
+        out += re.escape(part[end : number.start()]) + (f"[0-9]{{{width},}}" if width else "[0-9]+")
+        end = number.end()
+    return out + re.escape(part[end:])
+
+
+def _scheme(address: str) -> str:
+    try:
+        return urlsplit(address).scheme.lower()
+    except ValueError as error:
+        raise InputError(f"{shown(address)} is no address ({error}); check it") from error
+
+
+def _mode(path: Path) -> int | None:
+    """What kind of thing the path names; None where there is nothing."""
+    try:
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise InputError(
+            f"cannot look at {shown(path)}: permission denied; check the rights of its folders"
+        ) from error
+    except OSError as error:
+        if error.errno in _NOTHING_THERE:
+            return None
+        raise InputError(f"cannot look at {shown(path)}: {error.strerror}; check the path") from error
+
+
+def _piped(text: str) -> Video:
+    spool = Spool(text)
+    try:
+        return FileVideo(text, spool.path, spool)
+    except BaseException:
+        spool.close()
+        raise
 
 
 def _folder(path: Path, rate: float) -> Video:
     try:
         pictures = pictures_in(path)
     except OSError as error:
-        raise InputError(f"cannot list the folder {path}: {error.strerror}; check its rights") from error
+        raise InputError(
+            f"cannot list the folder {shown(path)}: {error.strerror}; check its rights"
+        ) from error
     if not pictures:
         raise InputError(
-            f"no pictures in the folder {path}; name a video file, or a folder that holds .jpg or .png frames"
+            f"no pictures in the folder {shown(path)}; name a video file, "
+            "or a folder that holds .jpg or .png frames"
         )
     return PictureVideo(pictures, path.resolve().name, rate)
 
 
 def _file(path: Path, rate: float) -> Video:
-    if path.is_file() and path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty (0 bytes); copy or record it again")
-    if is_picture(path):
-        return PictureVideo([path], path.name, rate)
-    return FileVideo(str(path), path)
+    if path.stat().st_size == 0:
+        raise InputError(f"{shown(path.name)} is empty (0 bytes); copy or record it again")
+    if not is_picture(path):
+        return FileVideo(str(path), path)
+    file = PictureFile(path)
+    return AnimationVideo(file, rate) if file.count > 1 else PictureVideo([path], path.name, rate)
 
 
-def _glob(text: str, pattern: str, rate: float) -> Video:
-    found = [p for p in natural_order(map(Path, glob.iglob(pattern, recursive=True))) if p.is_file()]
+def _matching(text: str, rate: float) -> Video:
+    found = matches(text)
     pictures = [p for p in found if is_picture(p)]
+    if not found and not glob.has_magic(text) and not _NUMBER.search(text):
+        raise InputError(f"no such file or folder: {shown(text)}; check the path")
     if not found:
-        raise InputError(f"nothing matches {text}; check the path and the pattern")
+        raise InputError(f"nothing matches {shown(text)}; check the path and the pattern")
     if not pictures:
-        raise InputError(f"{text} matches {len(found)} files but no pictures; give videos one by one")
+        raise InputError(f"{shown(text)} matches {len(found)} files but no pictures; give videos one by one")
     return PictureVideo(pictures, pictures[0].resolve().parent.name, rate)

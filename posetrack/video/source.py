@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +15,9 @@ from posetrack.types import Frame
 class Video(ABC):
     """A sequence of upright RGB frames with their times. A context manager; iterate to get the frames.
 
-    `warnings` and `complete` speak of the last iteration: `warnings` has a line for each kind of damage, e.g.
-    "31 of 60 frames lost: the file is cut off at 0.97 s", and `complete` is True once the end was reached.
+    `warnings`, `complete` and `end` speak of the last iteration: `warnings` has one line for each kind of
+    damage, e.g. "31 of 60 frames lost: the file is cut off at 0.97 s", and `complete` is True once the end
+    was reached.
     """
 
     name: str  # of the file, the folder or the address: "clip.mp4"
@@ -27,10 +28,11 @@ class Video(ABC):
     frame_count: int | None = None  # an estimate from the header; None where nobody knows
     duration: float | None = None  # seconds
     time_base: Fraction = Fraction(1, 90_000)  # seconds: every frame's time is a multiple of it
-    start: Fraction = Fraction(
-        0
-    )  # seconds that a copy of this video is moved by, so that it starts near zero
+    clock_jumps: bool = False  # the container's clock starts anywhere and may start again (MPEG-TS)
+    start: Fraction = Fraction(0)  # seconds that a copy is moved by, so that it starts near zero
+    end: Fraction | None = None  # seconds: when the last frame ends, where the file says so
     pixel_aspect: Fraction = Fraction(1)  # width / height of one pixel, upright
+    names: Sequence[str] | None = None  # of the pictures, with folders, where that is what it is made of
     path: Path | None = None  # of the local file that this is; None for pictures, addresses and cameras
     sound: str | None = None  # what FFmpeg opens for the sound; None where there is none
     warnings: list[str]

@@ -1,8 +1,8 @@
 """Decoded pictures of any pixel format as upright RGB arrays.
 
 Colours: a picture that does not name its YUV matrix is BT.709 from 720 lines up and BT.601 below, as players
-have it. Limited and full range both become 0..255. Transparent pictures are laid on black.
-Interlaced pictures stay interlaced, HDR is not tone-mapped, pixels that are not square stay as they are.
+have it. Limited and full range both become 0..255. Transparent pictures are laid on black, HDR is mapped to
+the standard range. Interlaced pictures stay interlaced, pixels that are not square stay as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
+
+from posetrack.video.tone import is_hdr, to_standard_range
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Orientation = tuple[bool, bool, bool]  # transpose first, then mirror left-right, then mirror top-bottom
@@ -43,6 +45,8 @@ class UprightRgb:
         ).to_ndarray()
         rgb = cast(Image, pixels)
         image = on_black(rgb) if transparent else np.ascontiguousarray(rgb)
+        if is_hdr(picture.color_trc):
+            image = to_standard_range(image, picture.color_trc)
         return turn(image, orientation(picture))
 
 

@@ -4,12 +4,14 @@
     ...     for frame in video:
     ...         out.write(frame.image, frame.time)
 
-The encoder is x264, which PyAV's wheels carry. The file grows fragment by fragment (ISO 14496-12), so a
-killed run leaves all but the last half second; when it is closed, FFmpeg's hybrid mode makes it a plain MP4.
+The encoder is x264, which PyAV's wheels carry. The file appears with its first fragment and grows by
+fragments (ISO 14496-12), so a killed run leaves all but the last half second; when it is closed, FFmpeg's
+hybrid mode makes it a plain MP4. A file that still has fragments was not finished.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from fractions import Fraction
@@ -22,13 +24,15 @@ import cv2
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from posetrack.errors import PoseTrackError
-from posetrack.video.container import reason
+from posetrack.errors import InputError, PoseTrackError
+from posetrack.video.clip_file import ClipFile
 from posetrack.video.frames import Channel, ClosedError
+from posetrack.video.opening import reason
 from posetrack.video.sound import Sound
 from posetrack.video.source import Video
 
@@ -48,7 +52,9 @@ _X264 = {
 }
 _THREADS = 4  # of the encoder, at most: each holds one more frame back
 _KEY_FRAME_EVERY = 2  # seconds
+_LONGEST_STILL = 86_400  # seconds that a last frame's own duration is believed
 _QUEUE = 8  # frames that wait for the encoder
+_WIDEST = 16_384  # pixels that x264 takes, either way
 _FINEST = 10**7  # ticks per second; finer clocks (Matroska can have nanoseconds) are written in microseconds
 
 Image = NDArray[np.uint8]
@@ -57,10 +63,11 @@ Image = NDArray[np.uint8]
 class VideoWriter:
     """Encodes in a thread of its own. A context manager: leaving it, even by an error, finishes the file.
 
-    Pictures of odd width or height get one more column or row, a copy of the last, since 4:2:0 needs pairs.
-    Colours are BT.709, limited range, and tagged so. Sound packets are copied as they are; what MP4 cannot
-    hold is encoded to AAC. All timestamps are the source's, except where its clock starts anywhere (MPEG-TS):
-    then picture and sound are moved together to begin near zero.
+    Pictures of odd width or height get one more column or row, a copy of the last, since 4:2:0 needs pairs;
+    those that are larger than x264 takes are made smaller, and `warnings` says so. Colours are BT.709,
+    limited range, and tagged so. Sound packets are copied as they are; what MP4 cannot hold is encoded to
+    AAC. All timestamps are the source's, except where its clock starts late or anywhere (MPEG-TS): then
+    picture and sound are moved together to begin near zero.
 
     Args:
         path: of the MP4 file; its folder is made where it is missing.
@@ -77,14 +84,16 @@ class VideoWriter:
         self, path: str | Path, like: Video, *, overwrite: bool = False, quality: float = 20.0
     ) -> None:
         self.path = Path(path)
-        self.warnings: list[str] = []  # about the sound; complete after `close`
+        self.warnings: list[str] = []  # about sound and size; complete after `close`
         self._like = like
         _reserve(self.path, like, overwrite)
         self._channel: Channel[tuple[Image, float]] = Channel(_QUEUE)
         fine = like.time_base.denominator > _FINEST
         self._tick = Fraction(1, 1_000_000) if fine else like.time_base
-        self._output, self._stream, self._sound = self._open(quality, with_sound=True)
+        self._size = _encodable(like.size)
+        self._file = ClipFile(self.path)
         self._written = 0
+        self._output, self._stream, self._sound = self._open(quality)
         self._thread = threading.Thread(target=self._work, name=f"write {self.path.name}", daemon=True)
         self._thread.start()
 
@@ -108,7 +117,7 @@ class VideoWriter:
         """Encode what waits and finish the file."""
         self._channel.close()
         self._thread.join()
-        self.warnings = self._sound.warnings
+        self.warnings = [*self._scaled(), *self._sound.warnings]
         if self._channel.error is not None:
             raise self._channel.error
 
@@ -124,11 +133,11 @@ class VideoWriter:
             if error is None:  # else the error that is on its way says what came first
                 raise
 
-    def _open(self, quality: float, with_sound: bool) -> tuple[OutputContainer, VideoStream, Sound]:
+    def _open(self, quality: float) -> tuple[OutputContainer, VideoStream, Sound]:
         like = self._like
         # first timestamps go into edit lists, which count in movie time: thousandths of a second by default
         options = _CONTAINER | {"movie_timescale": str(max(1000, self._tick.denominator))}
-        output = av.open(f"file:{self.path}", "w", format="mp4", container_options=options)
+        output = av.open(self._file, "w", format="mp4", container_options=options)
         rate = Fraction(like.fps).limit_denominator(1001) or Fraction(25)
         try:
             stream = output.add_stream("libx264", rate=rate, options={**_X264, "crf": str(quality)})
@@ -136,7 +145,7 @@ class VideoWriter:
             raise PoseTrackError(
                 "this FFmpeg has no x264 encoder; install PyAV's own build: pip install --force-reinstall av"
             ) from error
-        stream.width, stream.height = like.width + like.width % 2, like.height + like.height % 2
+        stream.width, stream.height = self._size[0] + self._size[0] % 2, self._size[1] + self._size[1] % 2
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._tick
@@ -146,17 +155,22 @@ class VideoWriter:
         context.sample_aspect_ratio = like.pixel_aspect
         context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        sound = Sound(like, output, like.sound if with_sound else None)
+        sound = Sound(like, output, like.sound)
         try:
             output.start_encoding()
         except (av.FFmpegError, OSError) as error:
-            output.close()
-            if not sound.streams:
-                raise self._unwritable(error) from error
-            output, stream, silence = self._open(quality, with_sound=False)
-            silence.warnings.append(f"the sound of {like.name} does not fit into MP4: {reason(error)}")
-            return output, stream, silence
+            sound.close()
+            raise InputError(
+                f"no clip of {like.name} can be written: the encoder refuses pictures of "
+                f"{like.width}x{like.height} ({reason(error)}); use --no-video"
+            ) from error
         return output, stream, sound
+
+    def _scaled(self) -> list[str]:
+        if self._size == self._like.size:
+            return []
+        small, large = ("x".join(map(str, size)) for size in (self._size, self._like.size))
+        return [f"the clip is {small} in place of {large}: H.264 takes no more than {_WIDEST} pixels a side"]
 
     def _work(self) -> None:
         try:
@@ -170,7 +184,8 @@ class VideoWriter:
             self._fail(error)
 
     def _unwritable(self, error: Exception) -> PoseTrackError:
-        return PoseTrackError(f"cannot write {self.path}: {reason(error)}; is there room on the disk?")
+        why = reason(self._file.error or error)
+        return PoseTrackError(f"cannot write {self.path}: {why}; is there room on the disk?")
 
     def _fail(self, error: BaseException) -> None:
         self._channel.close(error, discard=True)
@@ -183,7 +198,7 @@ class VideoWriter:
         shown = max(1, round(1 / (self._like.fps * self._tick)))  # for how long
         while (item := self._next()) is not None:
             image, time = item
-            now = round((time - float(self._like.start)) / float(self._tick))
+            now = self._ticks(Fraction(time))
             picture = self._picture(image, scaler)
             if held is not None:
                 now = max(now, at + 1)
@@ -191,8 +206,10 @@ class VideoWriter:
                 self._encode(held, at, shown)
             held, at = picture, now
         if held is not None:
+            if self._like.complete:
+                shown = self._last_shown(at, shown)
             self._encode(held, at, shown)
-            self._output.mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None))
             self._sound.write_until(None if self._like.complete else self._seconds(at + shown))
 
     def _next(self) -> tuple[Image, float] | None:
@@ -201,6 +218,15 @@ class VideoWriter:
         except ClosedError:
             return None
 
+    def _ticks(self, time: Fraction) -> int:
+        return round((time - self._like.start) / self._tick)
+
+    def _last_shown(self, at: int, before: int) -> int:
+        """For how long the last picture is shown: as the source says, else like the one before."""
+        end = self._like.end
+        own = 0 if end is None else self._ticks(end) - at
+        return own if 0 < own * self._tick <= _LONGEST_STILL else before
+
     def _seconds(self, ticks: int) -> Fraction:
         """Time of the source."""
         return self._like.start + ticks * self._tick
@@ -208,10 +234,22 @@ class VideoWriter:
     def _encode(self, picture: av.VideoFrame, at: int, shown: int) -> None:
         picture.pts, picture.duration = at, shown
         self._sound.write_until(self._seconds(at))
-        self._output.mux(self._stream.encode(picture))
+        self._mux(self._stream.encode(picture))
         self._written += 1
 
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        """FFmpeg sorts packets of picture and sound: sound that it refuses may come up with a picture."""
+        for packet in packets:
+            try:
+                self._output.mux_one(packet)
+            except av.InvalidDataError as error:
+                if not self._sound.streams:
+                    raise
+                self._sound.damaged(error)
+
     def _picture(self, image: Image, scaler: VideoReformatter) -> av.VideoFrame:
+        if self._size != self._like.size:
+            image = cast(Image, cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
         height, width = image.shape[:2]
         if height % 2 or width % 2:
             image = cast(Image, cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE))
@@ -228,15 +266,24 @@ class VideoWriter:
         return picture
 
     def _finish(self) -> None:
-        if self._written:
-            self._sound.close()
-        self._output.close()
-        if not self._written:
-            self.path.unlink(missing_ok=True)  # a file without a picture would not play
+        try:
+            if self._written:
+                self._sound.close()
+            self._output.close()
+            if self._written:  # a file without a picture would not play
+                self._file.appear()
+        finally:
+            self._file.finish()
+
+
+def _encodable(size: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of the same shape that x264 takes."""
+    scale = min(1.0, _WIDEST / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _reserve(path: Path, like: Video, overwrite: bool) -> None:
-    """Make sure that the file can be written, and leave it there empty."""
+    """Make sure that the file can be written."""
     if path.exists():
         if like.path is not None and path.samefile(like.path):
             raise PoseTrackError(f"{path} is the source itself; write to another folder")
@@ -244,6 +291,7 @@ def _reserve(path: Path, like: Video, overwrite: bool) -> None:
             raise PoseTrackError(f"{path} exists already; use --overwrite to replace it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("wb").close()
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise PoseTrackError(f"cannot write {path}: {error.strerror}; choose another folder") from error

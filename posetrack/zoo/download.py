@@ -34,16 +34,27 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errn
 
 
 def home() -> Path:
-    """Where fetched weights lie: $POSETRACK_HOME, else the platform's cache folder."""
-    if chosen := os.environ.get("POSETRACK_HOME"):
-        return Path(chosen).expanduser()
+    """Where fetched weights lie: $POSETRACK_HOME, else the platform's cache folder.
+
+    Raises:
+        PoseTrackError: the system knows no home folder, of this user or of the one in $POSETRACK_HOME.
+    """
+    chosen = os.environ.get("POSETRACK_HOME", "")
+    try:
+        return Path(chosen).expanduser() if chosen else _cache() / "posetrack"
+    except RuntimeError as error:  # pathlib's, for users that the system does not know
+        what = f"POSETRACK_HOME is '{chosen[:200]}'" if chosen else "this user has none"
+        raise PoseTrackError(
+            f"there is no such home folder: {what}; set POSETRACK_HOME to a folder"
+        ) from error
+
+
+def _cache() -> Path:
     if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "posetrack"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def weights(name: str) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -41,7 +40,6 @@ class Video:
     present: Bools  # (T, P)
     head: Floats  # (T, P) head size of the evaluation, pixels; NaN where not present
     boxes: Floats  # (T, P, 4) about the whole body
-    seconds: float  # from frame to frame
     frames: Frames  # of the ground truth, for the evaluation
     truth: People
     owners: Sequence[Index]  # per frame (h, w): person * K + joint that covers each cell, or BACKGROUND
@@ -50,8 +48,8 @@ class Video:
         return len(self.points)
 
 
-def read_video(path: Path, stride: int = 1) -> Video:
-    """A PoseTrack18 file; of a stride n only every n-th frame, as a camera of fewer frames per second."""
+def read_video(path: Path) -> Video:
+    """A PoseTrack18 file."""
     file = read_annotations(path)
     assert isinstance(file, Annotations18)
     frames, truth = read_people(file)
@@ -65,17 +63,15 @@ def read_video(path: Path, stride: int = 1) -> Video:
         at = place[person.image_id], tracks[person.track_id]
         triples[at] = np.reshape(person.keypoints, (K, 3))
         occluded[at][(person.model_extra or {}).get("occluded", [])] = True
-        head[at] = 0.6 * np.hypot(*(person.bbox_head or [0, 0, np.nan, np.nan])[2:])
-    keep = slice(None, None, stride)
-    points, known = triples[keep, ..., :2], triples[keep, ..., 2] > 0
-    occluded, head = occluded[keep], head[keep]
+        _, _, width, height = person.bbox_head or (0.0, 0.0, np.nan, np.nan)
+        head[at] = 0.6 * np.hypot(width, height)
+    points, known = triples[..., :2], triples[..., 2] > 0
     known &= np.isfinite(head)[..., None]
     boxes = _bodies(points, known, head)
     owners = [_owners(*row) for row in zip(points, known & ~occluded, known, head, strict=True)]
     return Video(
-        path.stem, points, known, occluded, known.any(2), head, boxes, stride / FPS,
-        *_every(frames, truth, stride), owners,
-    )  # fmt: skip
+        path.stem, points, known, occluded, np.asarray(known.any(2)), head, boxes, frames, truth, owners
+    )
 
 
 def _bodies(points: Floats, known: Bools, head: Floats) -> Floats:
@@ -84,17 +80,8 @@ def _bodies(points: Floats, known: Bools, head: Floats) -> Floats:
     high = np.where(known[..., None], points, -np.inf).max(2)
     flesh = 0.3 * head[..., None]
     boxes = np.concatenate([low - flesh, high + flesh], axis=2)
-    there = known.any(2)[..., None]
+    there = np.asarray(known.any(2))[..., None]
     return np.where(there, np.clip(boxes, 0, [*SIZE, *SIZE]), np.nan).astype(np.float32)
-
-
-def _every(frames: Frames, truth: People, stride: int) -> tuple[Frames, People]:
-    if stride == 1:
-        return frames, truth
-    people = truth[truth.frame % stride == 0]
-    fields: dict[str, Any] = {**vars(people), "frame": people.frame // stride}
-    listed, labelled = frames.listed[::stride], frames.labelled[::stride]
-    return Frames(frames.names[::stride], labelled, listed, {}), People(**fields)
 
 
 def _owners(points: Floats, visible: Bools, known: Bools, head: Floats) -> Index:

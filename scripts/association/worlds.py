@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from association.noise import Noise, episodes, lasting
-from association.videos import BACKGROUND, CELL, SIZE, Bools, Floats, K, Video
 from posetrack.boxes import iou, nms
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Detections, Poses
+from scripts.association.noise import Noise, episodes, lasting
+from scripts.association.videos import BACKGROUND, CELL, SIZE, Bools, Floats, K, Video
 
 NOSE, NECK, HEAD_TOP = (POSETRACK18.index(name) for name in ("nose", "head_bottom", "head_top"))
 EARS = [POSETRACK18.index(name) for name in ("left_ear", "right_ear")]
@@ -127,7 +127,7 @@ class World:
             neighbour = overlap.argmax(1)
             near = (overlap.max(1) > 0.05)[:, None] & known[t][neighbour] & (kind[t] > 0.5)
             places[t] = np.where(near[..., None], points[t][neighbour], places[t])
-        return places
+        return places.astype(np.float32)
 
     # ---- things taken for people
 
@@ -261,6 +261,7 @@ class WorldMotion:
 
     world: World
     t: int
+    resumed: bool = False  # no film goes on after a cut
 
     @property
     def cut(self) -> bool:

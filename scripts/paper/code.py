@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from paper.markdown import table
+from scripts.markdown import table
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,23 @@ CROPS = (
     ),
     Rule("RGB less ImageNet's mean", "posetrack.pose.crop", "normalise", "MEAN", (0.485, 0.456, 0.406)),
     Rule("RGB by ImageNet's deviation", "posetrack.pose.crop", "normalise", "STD", (0.229, 0.224, 0.225)),
-    Rule("half bodies, 1.5 times", "posetrack.training.augment", "half_body_box", "HALF_BODY_PADDING", 1.5),
-    Rule("scaled, turned, mirrored", "posetrack.training.augment", "random_view"),
-    Rule("targets: peak 1, centre rounded, cut at 3 sigma", "posetrack.training.losses", "official_targets"),
     Rule(
-        "loss: half the squared error, mean of places and joints", "posetrack.training.losses", "joints_mse"
+        "half bodies, 1.5 times",
+        "posetrack.training.examples.augment",
+        "half_body_box",
+        "HALF_BODY_PADDING",
+        1.5,
+    ),
+    Rule("scaled, turned, mirrored", "posetrack.training.examples.augment", "random_view"),
+    Rule(
+        "targets: peak 1, centre rounded, cut at 3 sigma",
+        "posetrack.training.tasks.losses",
+        "official_targets",
+    ),
+    Rule(
+        "loss: half the squared error, mean of places and joints",
+        "posetrack.training.tasks.losses",
+        "joints_mse",
     ),
 )
 DECODING = (
@@ -67,7 +79,7 @@ TRACKING = (
         "FlowTrackerSettings.expansion",
         0.15,
     ),
-    Rule("detected and carried boxes unified by NMS", TRACKER, "FlowTracker.unify"),
+    Rule("detected and carried boxes unified by NMS", TRACKER, "FlowTracker.merge_boxes"),
     Rule(
         "OKS to the carried poses",
         TRACKER,
@@ -76,7 +88,7 @@ TRACKING = (
         "flow_oks",
     ),
     Rule("greedy matching", TRACKER, "FlowTracker.update", "FlowTrackerSettings.matching", "greedy"),
-    Rule("boxes from 0.5", "posetrack.presets", "build", "PAPER.detector_score", 0.5),
+    Rule("boxes from 0.5", "posetrack.presets", "load", "PAPER.detector_score", 0.5),
     Rule("joints from 0.4 are written", "posetrack.presets", "load", "PAPER.min_joint_score", 0.4),
 )
 METRICS = (

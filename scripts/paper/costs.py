@@ -8,13 +8,13 @@ from functools import cache
 import torch
 from torch import nn
 
-from paper.markdown import table
-from paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTED, EXCHANGES
 from posetrack import models
 from posetrack.models.costs import Costs, measure
 from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.models.meta import Undrawn
 from posetrack.training.recipes import RECIPES
+from scripts.markdown import table
+from scripts.paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTED, EXCHANGES
 
 NAMES = {"hrnet_w32": "HRNet-W32", "hrnet_w48": "HRNet-W48"} | {
     f"simple_baseline_r{depth}": f"SimpleBaseline R{depth}" for depth in (50, 101, 152)

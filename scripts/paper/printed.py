@@ -78,6 +78,9 @@ CLASSIFIERS = {
     "hrnet_w64_c": ("128.1", "26.9", "20.5", "5.4"),
 }
 
+# The paper's appendix on ImageNet: top-1 and top-5 error, percent.
+IMAGENET = {"w32": ("22.7", "6.5"), "w48": ("22.1", "6.1")}
+
 # Multiply-adds / 2**30 by input size (height, width): the official models of W32 and W48.
 BY_SIZE = {
     (128, 96): ("1.78", "3.65"),

@@ -1,7 +1,8 @@
 """MakeHuman's file formats, in files of a few lines."""
 
 import numpy as np
-from scene.assets import read_binding, read_obj, read_target
+
+from scripts.render.assets import read_binding, read_obj, read_target
 
 OBJ = """# a square and a triangle
 v 0 0 0

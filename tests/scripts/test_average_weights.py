@@ -1,11 +1,11 @@
 """Averages of weights: the arithmetic, the metadata, and files that do not fit together."""
 
-import average_weights
 import pytest
 import torch
 
 from posetrack import zoo
 from posetrack.training.export import write
+from scripts import average_weights
 
 FACTS = {"model": "hrnet_light", "calibration": "{}", "pck": "{}", "pictures": "20"}
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchmark_training import Case, Clock, Training, Variant, benchmark, largest_batch, line, variants
 
 from posetrack.models.costs import measure
+from scripts.benchmark_training import (
+    Case,
+    Clock,
+    Training,
+    Variant,
+    benchmark,
+    largest_batch,
+    line,
+    variants,
+)
 
 CPU = torch.device("cpu")
 SMALL = Case("hrnet_light", 64, 32, cpu_batch=2, cuda_batch=2)

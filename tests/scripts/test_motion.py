@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene.bodies import bone_places, skin
-from scene.cast import smooth_way
-from scene.motion import Clip, between, loop_walk, nearest_rotation, read_bvh, turn
+
+from scripts.render.bodies import bone_places, skin
+from scripts.render.cast import smooth_way
+from scripts.render.motion import Clip, between, loop_walk, nearest_rotation, read_bvh, turn
 
 BVH = """HIERARCHY
 ROOT Hips

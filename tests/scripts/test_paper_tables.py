@@ -6,18 +6,19 @@ import re
 import shlex
 import subprocess
 
-import evaluate
 import pytest
-import train
-from paper.costs import difference
-from paper_tables import PATH, document
 
+from posetrack.cli import COMMANDS
+from posetrack.commands.flags import parse
+from posetrack.commands.train import train
 from posetrack.training.recipes import RECIPES
 from posetrack.zoo.catalog import CATALOG
+from scripts.paper.__main__ import PATH, document
+from scripts.paper.costs import difference
 
 
 def test_the_document_is_what_the_code_says() -> None:
-    assert PATH.read_text() == document(), "run python scripts/paper_tables.py"
+    assert PATH.read_text() == document(), "run python -m scripts.paper"
 
 
 @pytest.mark.parametrize(
@@ -37,47 +38,43 @@ def test_difference_to_the_printed_digits(ours: float, printed: str, text: str) 
 def commands() -> list[list[str]]:
     """The words of every command of the document, its loops carried out by bash."""
     blocks = re.findall(r"```\n(.*?)```", PATH.read_text(), re.DOTALL)
-    shell = 'python() { printf "%s\\n" "$*"; }\n' + "\n".join(blocks)
+    shell = 'posetrack() { printf "%s\\n" "$*"; }\n' + "\n".join(blocks)
     said = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=True)
     return [shlex.split(line) for line in said.stdout.splitlines()]
 
 
 def test_every_recipe_of_the_paper_has_a_command_to_train_and_one_to_measure() -> None:
-    trained = {words[words.index("--recipe") + 1] for words in commands() if words[0] == "scripts/train.py"}
-    measured = {
-        words[words.index("--weights") + 1] for words in commands() if words[0] == "scripts/evaluate.py"
-    }
+    trained = {words[words.index("--recipe") + 1] for words in commands() if words[0] == "train"}
+    measured = {words[words.index("--weights") + 1] for words in commands() if words[0] == "evaluate"}
     same = {"ablation_w32_384x288"}  # another name of coco_w32_384x288
-    assert trained | same == set(RECIPES) - {"light"}
+    assert trained | same == set(RECIPES) - {"light", "light_detector"}
     assert measured == {f"runs/{name}/{name}.safetensors" for name in trained}
 
 
-def test_torchrun_takes_the_command_of_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the two dashes it takes the script's --run for its own --run-path."""
+def test_torchrun_takes_the_command_of_the_help() -> None:
     from torch.distributed.run import parse_args
 
     assert train.__doc__
-    (line,) = re.findall(r"^    torchrun (.*)$", train.__doc__.replace("\\\n", ""), re.MULTILINE)
-    launched = parse_args(shlex.split(line))
-    assert (launched.training_script, launched.nproc_per_node) == ("scripts/train.py", "8")
-    monkeypatch.setattr("sys.argv", ["train.py", *launched.training_script_args])
-    assert str(train._arguments().run) == "runs/w48"
-    assert "`torchrun --nproc-per-node N --` in place of `python`" in PATH.read_text()
+    (line,) = re.findall(r"torchrun (.*?posetrack train)", train.__doc__)
+    launched = parse_args([*shlex.split(line), "--run", "runs/w48"])  # no --run-path of its own
+    assert (launched.training_script, launched.module, launched.nproc_per_node) == ("posetrack", True, "8")
+    assert launched.training_script_args == ["train", "--run", "runs/w48"]
+    assert "`torchrun --nproc-per-node N -m --` before `posetrack train`" in PATH.read_text()
 
 
-def test_the_scripts_take_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    for script, *words in commands():
-        if script == "scripts/evaluate.py":
-            assert evaluate.parse(words).data == evaluate.parse(words).root.name
+def test_posetrack_takes_the_commands() -> None:
+    for words in commands():
+        command, given = parse("posetrack", "", "", COMMANDS, words)
+        if words[0] == "evaluate":
+            assert given["data"] == given["root"].name
             continue
-        monkeypatch.setattr("sys.argv", [script, *words])
-        given = train._arguments()
-        recipe = RECIPES[given.recipe]
-        assert [str(root) for root in given.data] == recipe.sets
-        assert (given.init is None) == (recipe.init == "nothing")
+        assert command is train
+        recipe = RECIPES[given["recipe"]]
+        assert [str(root) for root in given["data"]] == recipe.sets
+        assert (given["init"] is None) == (recipe.init == "nothing")
         if recipe.init == "imagenet":
             network = str(recipe.network).removeprefix("simple_baseline_r")
-            assert given.init in CATALOG or given.init == f"resnet{network}.pth"
+            assert given["init"] in CATALOG or given["init"] == f"resnet{network}.pth"
         elif recipe.init == "pose":
-            start = RECIPES[given.init.split("/")[1]]
+            start = RECIPES[given["init"].split("/")[1]]
             assert (start.network, start.height, start.width) == (recipe.network, recipe.height, recipe.width)

@@ -3,12 +3,13 @@
 import re
 
 import numpy as np
-from render_people import HIDDEN_SCORE, LEAST_SEEN, _person
-from scene import portraits
-from scene.bodies import Library
-from scene.motion import Clip
-from scene.portraits import HAIR, LIMBS, SIZE, SUITS, Studio, random_camera, random_look
-from scene.truth import KEYPOINTS, Truth
+
+from scripts.render import people, portraits
+from scripts.render.appearances import HAIR, SUITS, random_appearance
+from scripts.render.bodies import Library
+from scripts.render.motion import Clip
+from scripts.render.portraits import LIMBS, SIZE, Studio, random_camera
+from scripts.render.truth import KEYPOINTS, Truth
 
 JOINTS = (
     "Hips",
@@ -40,23 +41,23 @@ def labelled(person):
 def test_hidden_joints_have_labels_but_hidden_noses_do_not():
     visible = np.ones(17, bool)
     visible[[KEYPOINTS.index("nose"), KEYPOINTS.index("left_knee")]] = False
-    person = _person(truth(visible=visible))
-    assert labelled(person) == set(KEYPOINTS) - {"nose", "left_ear", "right_ear"}
-    assert person["keypoints"][3:6] == [11.0, 22.0, 1.0]
-    assert person["keypoints"][:3] == [0, 0, 0]
-    assert (person["bbox"], person["score"]) == ([5, 6, 40, 80], 1.0)
+    found = people.person(truth(visible=visible))
+    assert labelled(found) == set(KEYPOINTS) - {"nose", "left_ear", "right_ear"}
+    assert found["keypoints"][3:6] == [11.0, 22.0, 1.0]
+    assert found["keypoints"][:3] == [0, 0, 0]
+    assert (found["bbox"], found["score"]) == ([5, 6, 40, 80], 1.0)
 
 
 def test_joints_outside_and_people_mostly_hidden_have_no_labels():
     inside = np.arange(17) < 13
-    assert labelled(_person(truth(inside=inside))) == set(KEYPOINTS[:13]) - {"left_ear", "right_ear"}
-    hidden = _person(truth(seen=LEAST_SEEN - 0.01))
+    assert labelled(people.person(truth(inside=inside))) == set(KEYPOINTS[:13]) - {"left_ear", "right_ear"}
+    hidden = people.person(truth(seen=people.LEAST_SEEN - 0.01))
     assert labelled(hidden) == set()
-    assert (hidden["bbox"], hidden["score"]) == ([5, 6, 40, 80], HIDDEN_SCORE)
+    assert (hidden["bbox"], hidden["score"]) == ([5, 6, 40, 80], people.HIDDEN_SCORE)
 
 
 def test_looks_suit_the_body_and_colours_are_colours():
-    looks = [random_look(np.random.default_rng(seed)) for seed in range(200)]
+    looks = [random_appearance(np.random.default_rng(seed)) for seed in range(200)]
     for look in looks:
         (kind,) = [target for target in look.shape if re.match("caucasian|asian|african", target)]
         sex = kind.split("-")[1]
@@ -65,7 +66,7 @@ def test_looks_suit_the_body_and_colours_are_colours():
         assert all(0 < channel < 1 for colour in look.colours.values() for channel in colour)
         assert {f"{part}_second" for part in look.patterns} <= look.colours.keys()
     assert len({look.suit for look in looks}) == 6
-    assert random_look(np.random.default_rng(3)) == looks[3]
+    assert random_appearance(np.random.default_rng(3)) == looks[3]
 
 
 def test_cameras_see_the_whole_person_mostly():

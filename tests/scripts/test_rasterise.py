@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import rasterise as module
-from scene.rasterise import Camera, rasterise, vertex_normals
+
+from scripts.render import rasterise as module
+from scripts.render.rasterise import Camera, rasterise, vertex_normals
 
 SQUARE = np.array([[0, 2, 1], [1, 2, 3]])  # of corners left-top, right-top, left-bottom, right-bottom
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scene.assets import Rig
-from scene.backdrop import Layers
-from scene.bodies import JOINT_BONES, PARTS, Body, Look
-from scene.light import develop
-from scene.picture import Crowd, Seen, Window, photograph, photograph_before
-from scene.rasterise import Camera, rasterise
-from scene.truth import KEYPOINTS, measure, posetrack18
+
+from scripts.render.assets import Rig
+from scripts.render.backdrop import Layers
+from scripts.render.bodies import JOINT_BONES, PARTS, Appearance, Body
+from scripts.render.lighting import develop
+from scripts.render.picture import Crowd, Window, ZBuffer, photograph, photograph_before
+from scripts.render.rasterise import Camera, rasterise
+from scripts.render.truth import KEYPOINTS, measure, posetrack18
 
 CAMERA = Camera((0, 1, 0), 200, (321, 201))
 BONES = (*dict.fromkeys(JOINT_BONES.values()), "Head")
@@ -32,7 +33,16 @@ def board(left, right, depth):
     parts = np.zeros(len(vertices), int)
     triangles = np.array([[0, 1, 2], [0, 2, 3]])
     body = Body(
-        Look({}, "", "", "", {}), vertices, triangles, parts, weights, places, places, rig, landmarks, {}
+        Appearance({}, "", "", "", {}),
+        vertices,
+        triangles,
+        parts,
+        weights,
+        places,
+        places,
+        rig,
+        landmarks,
+        {},
     )
     return body, vertices, places
 
@@ -43,7 +53,7 @@ def look_at(people):
     points = CAMERA.project(np.concatenate(crowd.vertices))
     window = Window.around(points, CAMERA, 2)
     points[:, :2] = window.samples_of(points[:, :2])
-    return Seen(rasterise(points, crowd.triangles, window.size), window, crowd.owners)
+    return ZBuffer(rasterise(points, crowd.triangles, window.size), window, crowd.owners)
 
 
 def test_one_person_is_seen_whole():
@@ -105,7 +115,7 @@ def test_people_stand_before_the_square():
     body, vertices, _ = board(-0.5, 0.5, depth=4)
     red = replace(
         body,
-        look=Look({}, "", "", "", {"shoe": (0.8, 0.1, 0.1)}),
+        appearance=Appearance({}, "", "", "", {"shoe": (0.8, 0.1, 0.1)}),
         parts=np.full(len(vertices), PARTS.index("shoe")),
     )
     shape = CAMERA.size[::-1]
@@ -128,7 +138,7 @@ def test_people_stand_before_a_photo():
     body, vertices, _ = board(-0.5, 0.5, depth=4)
     blue = replace(
         body,
-        look=Look({}, "", "", "", {"shoe": (0.1, 0.1, 0.8)}),
+        appearance=Appearance({}, "", "", "", {"shoe": (0.1, 0.1, 0.8)}),
         parts=np.full(len(vertices), PARTS.index("shoe")),
     )
     photo = np.full((*CAMERA.size[::-1], 3), 120, np.uint8)

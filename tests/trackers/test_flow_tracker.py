@@ -105,6 +105,43 @@ def test_a_cut_makes_everybody_new() -> None:
     assert ids(OksTracker(), steps) == [[1], [1], [2]]
 
 
+@pytest.mark.parametrize("broken", [1, 3])
+def test_a_glitch_costs_nobody_their_identity(broken: int) -> None:
+    # In the broken frames somebody is seen who is not there; when the scene is back, everybody has moved on.
+    steps: list[Step] = [
+        (CUT, people((100, 100), (300, 100))),
+        *[(CUT, people((200, 50)))] * broken,
+        (Shift(40, resumed=True), people((140, 100), (340, 100))),
+    ]
+    assert ids(flow_tracker(), steps)[-1] == [1, 2]
+    tracker = flow_tracker()
+    ids(tracker, steps[:-1])
+    assert len(tracker.propagate(Shift(40, resumed=True))) == 2  # and flow's boxes are there at once
+
+
+def test_a_cut_that_is_not_taken_back_in_time_stays_one() -> None:
+    steps: list[Step] = [
+        (CUT, people((100, 100))),
+        (CUT, people()),
+        *[(STILL, people())] * 6,
+        (CUT, people((50, 50))),
+        (Shift(resumed=True), people((100, 100))),
+    ]
+    assert ids(flow_tracker(), steps)[-1] == [3]
+
+
+@pytest.mark.parametrize(("prior", "expected"), [(1.0, [[1, 2], [1], [2]]), (0.85, [[1, 2], [1], [1]])])
+def test_whoever_was_seen_a_frame_ago_is_likelier(prior: float, expected: list[list[int]]) -> None:
+    # Two identities 3 px apart on one body: whichever pose fits a little better would take it in turns.
+    steps: list[Step] = [
+        (CUT, people((100, 100), (103, 100))),
+        (STILL, people((101, 100))),
+        (STILL, people((102.5, 100))),
+    ]
+    tracker = flow_tracker(unseen_prior=prior, match_all_poses=False)
+    assert ids(tracker, steps) == expected
+
+
 def test_reset_counts_from_one_again() -> None:
     tracker = flow_tracker()
     assert ids(tracker, [(CUT, people((100, 100)))]) == [[1]]
@@ -168,6 +205,7 @@ class Counted:
 
     calls: int = 0
     cut: bool = False
+    resumed: bool = False
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         self.calls += 1

@@ -23,6 +23,7 @@ class Shift:
     dy: float = 0
     lost_from: float = float("inf")
     cut: bool = False
+    resumed: bool = False
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         moved = points + np.array([self.dx, self.dy], np.float32)
@@ -35,6 +36,7 @@ class Walk:
 
     steps: dict[float, float]
     cut: bool = False
+    resumed: bool = False
 
     def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         hips = np.array(list(self.steps))

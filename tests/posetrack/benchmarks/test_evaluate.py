@@ -13,7 +13,7 @@ from posetrack.benchmarks.evaluate import BENCHMARKS, Options, Outcome
 from posetrack.benchmarks.predict import find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18
-from tests.posetrack.training.dots import (
+from tests.posetrack.benchmarks.dots import (
     BOX,
     body,
     colour_estimator,

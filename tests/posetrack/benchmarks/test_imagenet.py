@@ -11,9 +11,9 @@ from torchvision import transforms
 
 from posetrack.benchmarks import imagenet as module
 from posetrack.benchmarks.imagenet import centre_crop, classify
+from posetrack.datasets.imagenet import ImageData, read_image_folder
 from posetrack.errors import PoseTrackError
 from posetrack.pose.crop import MEAN, STD
-from posetrack.training.data import ImageData, read_image_folder
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from posetrack.datasets.people import Person
 from posetrack.pose.crop import crop_regions
 from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
-from posetrack.training.augment import (
+from posetrack.training.examples.augment import (
     Geometry,
     apply_view,
     half_body_box,

@@ -93,5 +93,5 @@ def test_wrong_folders_and_pictures(root: Path) -> None:
         posetrack_sequences(root / "images", root)
     (sequence,) = posetrack_sequences(*split_folders(root, "val"))
     sequence.images[0].write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"000000\.jpg: cannot be read as a picture"):
+    with pytest.raises(InputError, match=r"000000\.jpg: 10 bytes that do not decode"):
         next(sequence.frames())

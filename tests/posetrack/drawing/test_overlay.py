@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posetrack.drawing.overlay import PALETTE, Trails, colour_of, overlay
+from posetrack.drawing.colours import PALETTE, colour_of
+from posetrack.drawing.overlay import overlay
+from posetrack.drawing.trails import Trails
 from posetrack.skeletons import COCO17, POSETRACK18, Skeleton
 from posetrack.types import Poses, Tracks
 
@@ -240,7 +242,26 @@ def test_trails_with_hips_where_feet_are_out_of_sight() -> None:
     assert (drawn[260, 60:200] == 90).all()
 
 
-anywhere = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("far", [1e6, 1e9, 3e38])
+def test_a_box_far_beyond_the_picture_costs_no_memory(far: float) -> None:
+    """Only what can be seen is drawn, dashes too: the inner side at x = 100, down the whole picture."""
+    tracks = people((200, 60, 220), propagated=True)
+    tracks.poses.boxes[0] = 100, -far, far, far
+    drawn = overlay(GREY, tracks, boxes=True, labels=False, joint_threshold=1.0)
+    rows, columns = (drawn != 90).any(axis=2).nonzero()
+    assert set(columns) <= set(range(90, 111))
+    assert rows.min() < 20
+    assert rows.max() > 280
+
+
+def test_a_limb_that_ends_far_beyond_the_picture_leaves_it_on_the_right_side() -> None:
+    tracks = people((200, 60, 220))
+    tracks.poses.keypoints[0, POSETRACK18.index("left_wrist")] = 1e9, tracks.poses.keypoints[0, 7, 1]
+    row = round(float(tracks.poses.keypoints[0, 7, 1]))
+    assert (overlay(GREY, tracks, labels=False)[row, 260:] != 90).any(axis=1).all()
+
+
+anywhere = st.floats(-1e4, 1e4, width=32) | st.sampled_from([np.nan, np.inf, 0.0, 1e9, -3e38])
 
 
 @given(st.lists(anywhere, min_size=2 * 17 + 4, max_size=2 * 17 + 4), st.booleans())

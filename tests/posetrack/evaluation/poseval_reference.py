@@ -6,8 +6,11 @@ in the order of 2017. The tests and scripts/benchmark_evaluator.py compare with 
 
 from __future__ import annotations
 
+import json
+import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import motmetrics
@@ -193,3 +196,17 @@ def tracking(videos: Sequence[list[Frame]], *, strict: bool = False) -> dict[str
 
 def _with_total(values: np.ndarray) -> np.ndarray:
     return np.append(values, values[~np.isnan(values)].mean() if (~np.isnan(values)).any() else np.nan)
+
+
+def main(gt: Path, pred: Path) -> None:
+    """Evaluate two folders and print mAP and MOTA."""
+    files = [
+        (json.loads(path.read_text()), json.loads((pred / path.name).read_text()))
+        for path in sorted(gt.glob("*.json"))
+    ]
+    videos = [load(truth, answer) for truth, answer in files]
+    print(average_precision(videos)["ap"][-1], tracking(videos)["mota"][-1])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

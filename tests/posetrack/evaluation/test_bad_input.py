@@ -11,6 +11,8 @@ import pytest
 
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation import evaluate_posetrack
+from posetrack.results.annotations import Annotations18
+from posetrack.results.formats import to_2017
 from tests.posetrack.evaluation.worlds import Json, file, person, write
 
 TRUTH = file([[person(0, 100, 100, score=None), person(1, 300, 100, score=None)] for _ in range(3)])
@@ -161,3 +163,34 @@ def test_mixed_years_are_evaluated_with_a_warning(tmp_path: Path) -> None:
     assert report.warnings == (
         "p/000001.json: annolist: a file of 2017 among files of 2018; PoseTrack takes one format for all",
     )
+
+
+def test_ids_that_no_integer_holds_and_crowds_that_no_memory_holds(tmp_path: Path) -> None:
+    good = file([[person(0, 100, 100)]] * 3)
+    strange = file([[person(10**30, 100, 100)]] * 3)
+    truth = write(tmp_path / "gt", [good])
+    with pytest.raises(PoseTrackError, match=r"track_id: Input should be .*, got 10000000000000") as caught:
+        evaluate_posetrack(truth, write(tmp_path / "strange", [strange]))
+    assert len(str(caught.value)) < 300
+    old = write(tmp_path / "old", [])
+    content = to_2017(Annotations18.model_validate(good)).model_dump(exclude_unset=True)
+    content["annolist"][0]["annorect"][0]["track_id"] = [10**30]
+    (old / "000000.json").write_text(json.dumps(content))
+    with pytest.raises(PoseTrackError, match=r"annorect\[0\].track_id\[0\]: Input should be"):
+        evaluate_posetrack(truth, old)
+    crowd = file([[person(n, 100, 100) for n in range(2300)]])
+    folder = write(tmp_path / "crowd", [crowd])
+    with pytest.raises(PoseTrackError, match="are 5290000 pairs in common frames, more than the 5000000"):
+        evaluate_posetrack(folder, folder)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_any_number_will_do_as_an_id(sign: int, tmp_path: Path) -> None:
+    """Ids of 62 bits, and another one for every pose: as 0 and 1, which are right in every frame."""
+    frames = [[person(sign * (2**62 + 50 * t + n), 100 + 200 * n, 100) for n in (0, 1)] for t in range(60)]
+    few = [[person(n, 100 + 200 * n, 100) for n in (0, 1)] for _ in range(60)]
+    folder = write(tmp_path / "p", [file(frames)])
+    assert evaluate_posetrack(folder, folder).totals["idf1"] == 100
+    report = evaluate_posetrack(write(tmp_path / "gt", [file(few)]), folder)
+    # one frame of 59 counted for each of two people is under the id that is taken for theirs
+    assert report.totals["idf1"] == pytest.approx(100 / 59)

@@ -107,3 +107,17 @@ def test_plots_are_pictures(report: PoseTrackReport, tmp_path: Path) -> None:
         picture = cv2.imread(str(path))
         assert min(picture.shape[:2]) > 200
         assert len({tuple(colour) for colour in picture[::7, ::7].reshape(-1, 3).tolist()}) > 5
+
+
+def test_the_timeline_shows_people_under_their_number_and_in_their_colour(report: PoseTrackReport) -> None:
+    """Track 0 of the file is person 1 of the clip, track 8 person 9."""
+    from matplotlib.collections import PolyCollection
+
+    from posetrack.drawing.colours import colour_of
+    from posetrack.evaluation.plots import timeline
+
+    axes = timeline(report.sequences[1]).axes[0]
+    followed = axes.findobj(PolyCollection)[1]
+    shown = [tuple(round(255 * part) for part in colour[:3]) for colour in followed.get_facecolor().tolist()]
+    assert shown == [colour_of(1), colour_of(9), colour_of(9)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["person 4"]  # 3 in the file

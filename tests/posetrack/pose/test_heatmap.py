@@ -82,6 +82,16 @@ def test_dark_reads_what_its_authors_read_from_the_whole_blurred_map(sigma: floa
         np.testing.assert_allclose(point, [x + step[0], y + step[1]], atol=1e-3)
 
 
+@pytest.mark.parametrize("sigma", [1.75, 2.0, 3.0])
+def test_what_is_read_of_a_person_does_not_depend_on_the_others(sigma: float) -> None:
+    logits = torch.randn(19, 17, 64, 48, generator=torch.Generator().manual_seed(4))
+    together = decode_dark(softmax_heatmaps(logits, sigma), sigma)
+    for start, stop in [(0, 1), (3, 8), (8, 19), (18, 19)]:
+        some = decode_dark(softmax_heatmaps(logits[start:stop], sigma), sigma)
+        assert torch.equal(some[0], together[0][start:stop])
+        assert torch.equal(some[1], together[1][start:stop])
+
+
 def test_dark_is_as_exact_under_autocast() -> None:
     plain, _ = decode_dark(heatmaps_with_noise(), 2.0)
     with torch.autocast("cpu", torch.bfloat16):

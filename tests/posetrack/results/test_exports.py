@@ -53,7 +53,7 @@ def test_posetrack18(tmp_path: Path) -> None:
     ]
     assert content["categories"][0]["keypoints"] == list(POSETRACK18.keypoints)
     people = content["annotations"]
-    assert [(p["image_id"], p["track_id"]) for p in people] == [(1, 0), (1, 1), (3, 1), (3, 2)]
+    assert [(p["image_id"], p["track_id"]) for p in people] == [(1, 6), (1, 2), (3, 2), (3, 10)]
     assert len({p["id"] for p in people}) == 4
     assert people[0]["keypoints"][:6] == [700.7, 50, 1, 703.7, 52.5, 1]
     assert people[0]["keypoints"][9:15] == [0] * 6  # ears are no joints of PoseTrack
@@ -89,7 +89,7 @@ def test_an_annotation_file_is_answered_frame_by_frame(to: str, year: int, tmp_p
         assert [image.id for image in answer.images] == [10003420000 + t for t in range(5)]
         kept = np.array(answer.annotations[0].keypoints).reshape(17, 3).any(axis=1)
         joints = [POSETRACK17.index(joint) for joint in np.array(POSETRACK18.keypoints)[kept]]
-    assert listed == [[0, 1], [], [1, 2], [], []]
+    assert listed == [[6, 2], [], [2, 10], [], []]
     # scores 0.5 and 0.52 of nose and head_bottom lie below the threshold
     assert sorted(joints) == sorted(
         set(range(15)) - {POSETRACK17.index("nose"), POSETRACK17.index("head_bottom")}
@@ -133,7 +133,7 @@ def test_too_many_tracks_and_another_video(tmp_path: Path) -> None:
 def test_posetrack_files_come_back_as_tracks(tmp_path: Path) -> None:
     export_posetrack(CLIP, tmp_path / "a.json")
     back = read_posetrack(tmp_path / "a.json", size=SIZE)
-    assert [t.ids.tolist() for t in back] == [[1, 2], [], [2, 3]]
+    assert [t.ids.tolist() for t in back] == [[7, 3], [], [3, 11]]
     assert back[2].time == 0.08
     assert back[2].size == SIZE
     ears = [POSETRACK18.index("left_ear"), POSETRACK18.index("right_ear")]
@@ -194,13 +194,66 @@ def test_coco(tmp_path: Path) -> None:
     assert keypoints["left_ear"] == pytest.approx([709.7, 57.5, 0.56])
 
 
+def test_coco_dataset(tmp_path: Path) -> None:
+    """As an annotation tool sees it: pictures with names and sizes, a category with joints, ids from 1."""
+    from pycocotools.coco import COCO
+
+    EXPORTS["coco-dataset"](CLIP, tmp_path / "a.json", skeleton=POSETRACK18, source="clip.mp4")
+    data = COCO(str(tmp_path / "a.json"))
+    assert [(i["id"], i["file_name"]) for i in data.dataset["images"]] == [
+        (1, "frame_000000.jpg"), (2, "frame_000001.jpg"), (3, "frame_000002.jpg"),
+    ]  # fmt: skip
+    assert {(i["width"], i["height"]) for i in data.dataset["images"]} == {(640, 480)}
+    people = data.dataset["annotations"]
+    assert [(p["id"], p["image_id"], p["track_id"]) for p in people] == [
+        (1, 1, 7), (2, 1, 3), (3, 3, 3), (4, 3, 11),
+    ]  # fmt: skip
+    assert people[0]["keypoints"][:6] == [700.7, 50, 2, 703.7, 52.5, 2]
+    assert (people[0]["bbox"], people[0]["area"], people[0]["num_keypoints"]) == (
+        [700.7, 50, 60, 60.5],
+        3630,
+        17,
+    )
+    (category,) = data.loadCats(data.getCatIds(catNms=["person"]))
+    assert category["keypoints"] == list(POSETRACK18.keypoints)
+    assert category["skeleton"][0] == [3, 1]  # from head_top to nose, counted from 1
+    EXPORTS["coco-dataset"](WEAK_NOSE, tmp_path / "b.json", skeleton=POSETRACK18)
+    assert load(tmp_path / "b.json")["annotations"][0]["keypoints"][:3] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("to", list(EXPORTS))
+def test_no_number_without_end_is_written(to: str, tmp_path: Path) -> None:
+    """A joint that flow carried away is no joint; a box that is nowhere is refused, not written as NaN."""
+    astray = tracks(0, [1])
+    astray.poses.keypoints[0, 3] = np.inf
+    astray.poses.keypoints[0, 4, 1] = np.nan
+    EXPORTS[to]([astray], tmp_path / "a", skeleton=POSETRACK18)
+    text = (tmp_path / "a").read_bytes().lower()
+    assert to == "parquet" or (b"inf" not in text.replace(b'"info"', b"") and b"nan" not in text)
+
+
+def test_a_person_keeps_their_number_where_the_format_has_it(tmp_path: Path) -> None:
+    """PoseTrack counts from 0 to 999; only beyond that people are renumbered, in the order of their ids."""
+    export_posetrack([tracks(0, [1000, 1])], tmp_path / "a.json")
+    assert [p["track_id"] for p in load(tmp_path / "a.json")["annotations"]] == [999, 0]
+    export_posetrack([tracks(0, [5, 1001])], tmp_path / "b.json")
+    assert [p["track_id"] for p in load(tmp_path / "b.json")["annotations"]] == [0, 1]
+
+
+def test_a_last_frame_too_far_off_costs_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(
+        PoseTrackError, match="frame 9999999: a PoseTrack file lists every frame up to the last"
+    ):
+        export_posetrack([tracks(0, [1]), tracks(9_999_999, [1])], tmp_path / "a.json")
+
+
 def test_mot(tmp_path: Path) -> None:
     EXPORTS["mot"](CLIP, tmp_path / "a.txt", skeleton=POSETRACK18)
     assert (tmp_path / "a.txt").read_text().splitlines() == [
-        "1,7,700.7,50.0,60.0,60.5,0.9,-1,-1,-1",
-        "1,3,300.3,50.0,60.0,60.5,0.9,-1,-1,-1",
-        "3,3,300.3,50.0,60.0,60.5,0.9,-1,-1,-1",
-        "3,11,1101.1,50.0,60.0,60.5,0.9,-1,-1,-1",
+        "1,7,701.7,51.0,60.0,60.5,0.9,-1,-1,-1",
+        "1,3,301.3,51.0,60.0,60.5,0.9,-1,-1,-1",
+        "3,3,301.3,51.0,60.0,60.5,0.9,-1,-1,-1",
+        "3,11,1102.1,51.0,60.0,60.5,0.9,-1,-1,-1",
     ]
 
 

@@ -39,7 +39,7 @@ def write_miniature(root, train=6, val=2, places=3):
 
 
 def write_rendered(folder, count=4):
-    """What scripts/render_people.py writes."""
+    """What `python -m scripts.render people` writes."""
     folder.mkdir(parents=True)
     data = stick_people(count, side=SIDE, seed=5)
     people = {f"r{person.image}": person for person in data.people}

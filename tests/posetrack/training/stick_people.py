@@ -14,6 +14,7 @@ STANDING = {
     "right_eye": (-0.02, 0.06), "left_ear": (0.04, 0.07), "right_ear": (-0.04, 0.07),
     "left_shoulder": (0.11, 0.2), "right_shoulder": (-0.11, 0.2), "left_elbow": (0.17, 0.36),
     "right_elbow": (-0.17, 0.36), "left_wrist": (0.19, 0.5), "right_wrist": (-0.19, 0.5),
+    "pelvis": (0, 0.52), "thorax": (0, 0.2),
     "left_hip": (0.07, 0.52), "right_hip": (-0.07, 0.52), "left_knee": (0.09, 0.75),
     "right_knee": (-0.09, 0.75), "left_ankle": (0.1, 0.97), "right_ankle": (-0.1, 0.97),
 }  # fmt: skip

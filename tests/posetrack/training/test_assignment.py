@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from posetrack.training.assignment import Wanted, assign, cells, detection_loss, giou, iou
+from posetrack.training.tasks.assignment import Targets, assign, cells, detection_loss, giou, iou
 
 SIDE = 64  # pixels of the tiny worlds: 64 + 16 + 4 = 84 cells
 
 
-def wanted(*boxes: tuple[list[float], float], scene: int = 0) -> Wanted:
-    return Wanted(
+def wanted(*boxes: tuple[list[float], float], scene: int = 0) -> Targets:
+    return Targets(
         torch.tensor([b for b, _ in boxes]).reshape(-1, 4),
         torch.tensor([s for _, s in boxes]),
         torch.full((len(boxes),), scene),
@@ -26,7 +26,7 @@ def undecided(batch: int = 1) -> tuple[Tensor, Tensor]:
 
 def test_cells_of_a_box_lie_inside_it_and_the_best_has_its_soft_score() -> None:
     targets, owner, ignored = assign(
-        *undecided(), wanted(([8.7, 8.4, 40.1, 55.2], 0.7)), SIDE, SIDE, ripeness=0.0
+        *undecided(), wanted(([8.7, 8.4, 40.1, 55.2], 0.7)), SIDE, SIDE, prediction_weight=0.0
     )
     centres, _ = cells(SIDE, SIDE, torch.device("cpu"))
     mine = centres[owner[0] == 0]
@@ -40,25 +40,25 @@ def test_cells_of_a_box_lie_inside_it_and_the_best_has_its_soft_score() -> None:
 def test_the_size_of_a_box_chooses_the_level() -> None:
     _, stride = cells(SIDE, SIDE, torch.device("cpu"))
     for box, level in (([20, 16, 36, 52], 8.0), ([1, 1, 63, 63], 16.0)):
-        targets, _, _ = assign(*undecided(), wanted((box, 1.0)), SIDE, SIDE, ripeness=0.0)
+        targets, _, _ = assign(*undecided(), wanted((box, 1.0)), SIDE, SIDE, prediction_weight=0.0)
         assert stride[targets[0].argmax()] == level
 
 
 def test_a_box_smaller_than_a_cell_still_has_one() -> None:
-    _, owner, _ = assign(*undecided(), wanted(([30, 29, 32, 33], 1.0)), SIDE, SIDE, ripeness=1.0)
+    _, owner, _ = assign(*undecided(), wanted(([30, 29, 32, 33], 1.0)), SIDE, SIDE, prediction_weight=1.0)
     assert (owner == 0).any()
 
 
 def test_two_people_share_no_cell_and_each_has_some() -> None:
     boxes = wanted(([8, 8, 32, 56], 1.0), ([16, 8, 40, 56], 0.5))
-    targets, owner, _ = assign(*undecided(), boxes, SIDE, SIDE, ripeness=0.0)
+    targets, owner, _ = assign(*undecided(), boxes, SIDE, SIDE, prediction_weight=0.0)
     for person, soft in ((0, 1.0), (1, 0.5)):
         assert targets[owner == person].max() == pytest.approx(soft)
 
 
 def test_scenes_do_not_mix() -> None:
     _, owner, _ = assign(
-        *undecided(2), wanted(([8.7, 8.4, 40.1, 55.2], 1.0), scene=1), SIDE, SIDE, ripeness=0.0
+        *undecided(2), wanted(([8.7, 8.4, 40.1, 55.2], 1.0), scene=1), SIDE, SIDE, prediction_weight=0.0
     )
     assert (owner[0] == -1).all()
     assert (owner[1] == 0).sum() == 9
@@ -74,8 +74,8 @@ def test_predictions_have_a_say_once_ripe() -> None:
         for x in (28, 36)
     )
     predicted[0, left] = torch.tensor(box)
-    even, _, _ = assign(logits, predicted, wanted((box, 1.0)), SIDE, SIDE, ripeness=0.0)
-    ripe, _, _ = assign(logits, predicted, wanted((box, 1.0)), SIDE, SIDE, ripeness=1.0)
+    even, _, _ = assign(logits, predicted, wanted((box, 1.0)), SIDE, SIDE, prediction_weight=0.0)
+    ripe, _, _ = assign(logits, predicted, wanted((box, 1.0)), SIDE, SIDE, prediction_weight=1.0)
     assert even[0, left] == pytest.approx(float(even[0, right]))
     assert ripe[0, left] == pytest.approx(1.0)
     assert ripe[0, right] < 0.5
@@ -85,21 +85,20 @@ def test_nothing_is_learned_inside_an_ignored_box() -> None:
     boxes = wanted(([0, 0, 32, 64], 0.0))
     logits, predicted = undecided()
     sure = logits.clone()
-    _, owner, ignored = assign(logits, predicted, boxes, SIDE, SIDE, ripeness=0.0)
+    _, owner, ignored = assign(logits, predicted, boxes, SIDE, SIDE, prediction_weight=0.0)
     assert (owner == -1).all()
     centres, _ = cells(SIDE, SIDE, torch.device("cpu"))
     assert torch.equal(ignored[0], centres[:, 0] < 32)
     sure[ignored] = 5.0
-    assert detection_loss(sure, predicted, boxes, SIDE, SIDE, 0.0)[0] == pytest.approx(
-        float(detection_loss(logits, predicted, boxes, SIDE, SIDE, 0.0)[0])
+    assert detection_loss(sure, predicted, boxes, SIDE, SIDE, 0.0) == pytest.approx(
+        float(detection_loss(logits, predicted, boxes, SIDE, SIDE, 0.0))
     )
 
 
 def test_an_empty_batch_has_a_loss() -> None:
-    nobody = Wanted(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long))
-    loss, (_, box_loss, positives) = detection_loss(*undecided(), nobody, SIDE, SIDE, 1.0)
+    nobody = Targets(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long))
+    loss = detection_loss(*undecided(), nobody, SIDE, SIDE, 1.0)
     assert loss == pytest.approx(84 * 0.01, rel=0.01)  # every cell says 1 % where there is nothing
-    assert (box_loss, positives) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(

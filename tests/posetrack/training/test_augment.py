@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from posetrack.datasets.people import Person
 from posetrack.pose.crop import crop_affines, crop_regions
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.augment import (
+from posetrack.training.examples.augment import (
     Appearance,
     Geometry,
     apply_view,

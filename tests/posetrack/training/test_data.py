@@ -1,5 +1,6 @@
 """Which pictures a run draws, and that they depend on their number alone."""
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -10,67 +11,73 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posetrack.datasets.concatenate import concatenate
+from posetrack.datasets.imagenet import read_image_folder
 from posetrack.datasets.people import PoseData
 from posetrack.datasets.pictures import Folder
 from posetrack.errors import InputError
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.data import (
-    ImageExamples,
-    PeopleExamples,
-    loader,
-    middle_part,
-    random_part,
-    read_image_folder,
-    split,
-)
-from posetrack.training.light_pose import Recipe as LightPoseRecipe
-from posetrack.training.plan import Permutations, Plan, Shares
-from posetrack.training.recipes import LIGHT, RECIPES, Recipe
-from posetrack.training.sampling import Sampler, Sampling
+from posetrack.training.examples.augment import Geometry
+from posetrack.training.examples.examples import loader, split
+from posetrack.training.examples.images import ImageExamples, random_part
+from posetrack.training.examples.people import PeopleExamples
+from posetrack.training.plan import EpochOrder, Plan, RankBatches
+from posetrack.training.recipe import Recipe, Source
+from posetrack.training.recipes import RECIPES
 from tests.posetrack.training.stick_people import stick_people, write_jpegs
 
-TINY = Recipe("tiny", "hrnet_light", "lspet", 32, 64, init="nothing", epochs=2, batch=4)
+TINY = Recipe("tiny", "hrnet_light", (Source("lspet"),), 32, 64, init="nothing", epochs=2, batch=4)
 DATA = stick_people(6, side=48)
 
 
 def examples(recipe=TINY, data=DATA):
-    return PeopleExamples(recipe, Plan(len(data.people), recipe.batch, recipe.epochs), data)
+    return PeopleExamples(recipe, recipe.stage(1.0), data)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 40), st.sampled_from([1, 2, 4, 12]), st.sampled_from([0.5, 1, 2.5]), st.data())
 def test_processes_share_every_step_and_a_run_can_begin_at_any(people, batch, epochs, data):
     plan = Plan(people, batch, epochs)
-    whole = list(Shares(plan))
+    whole = list(RankBatches(plan))
     numbers = [i for step in whole for i in step]
     assert numbers == list(range(plan.steps * batch))
     assert epochs * people <= len(numbers) < epochs * people + batch
     ranks = data.draw(st.sampled_from([r for r in (1, 2, 4) if batch % r == 0]))
     first = data.draw(st.integers(0, plan.steps))
-    parts = [list(Shares(plan, first, rank, ranks)) for rank in range(ranks)]
+    parts = [list(RankBatches(plan, first, rank, ranks)) for rank in range(ranks)]
     assert [[i for part in step for i in part] for step in zip(*parts, strict=True)] == whole[first:]
 
 
 def test_an_epoch_may_end_within_a_step():
     plan = Plan(examples=6, batch=4, epochs=2.5)  # 15 pictures in steps of 4: ends after 6 and 12 and with 16
     assert plan.steps == 4
-    assert [plan.ends_epoch(step) for step in (1, 2, 3, 4)] == [False, True, True, True]
-    assert [plan.ends_epoch(step, 2) for step in (1, 2, 3, 4)] == [False, False, True, True]
+    assert [plan.ends_epoch(step) for step in (1, 2, 3, 4)] == [False, True, True, False]
+    assert [plan.ends_epoch(step, 2) for step in (1, 2, 3, 4)] == [False, False, True, False]
     assert plan.epoch(3) == 2
+    assert [plan.progress(step, seconds=99) for step in (0, 1, 4)] == [0, 0.25, 1]
+
+
+def test_a_budget_is_epochs_pictures_or_minutes():
+    by_pictures = Plan.of(TINY.for_budget(pictures=10), examples=6)
+    assert (by_pictures.steps, by_pictures.progress(1, 0)) == (3, 1 / 3)
+    by_minutes = Plan.of(TINY.for_budget(minutes=2), examples=6)
+    assert by_minutes.steps is None
+    assert [by_minutes.progress(99, seconds) for seconds in (0, 30, 200)] == [0, 0.25, 1]
+    assert list(itertools.islice(RankBatches(by_minutes, first=9), 2)) == [[36, 37, 38, 39], [40, 41, 42, 43]]
 
 
 def test_every_epoch_shows_everybody_once_in_another_order():
-    draw, rng = Permutations(10, seed=1), np.random.default_rng(0)
+    draw, rng = EpochOrder(10, seed=1), np.random.default_rng(0)
     epochs = [[draw(10 * e + i, rng) for i in range(10)] for e in range(3)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
-    assert [Permutations(10, seed=1)(i, rng) for i in range(10)] == epochs[0]
-    assert [Permutations(10, seed=2)(i, rng) for i in range(10)] != epochs[0]
+    assert [EpochOrder(10, seed=1)(i, rng) for i in range(10)] == epochs[0]
+    assert [EpochOrder(10, seed=2)(i, rng) for i in range(10)] != epochs[0]
 
 
 def test_workers_make_the_pictures_that_the_run_itself_would_make():
-    shares = Shares(examples().plan, first=1)
-    here, there = (list(loader(examples(), shares, workers)) for workers in (0, 2))
+    batches = RankBatches(Plan.of(TINY, 6), first=1)
+    here, there = (list(loader(examples(), batches, workers)) for workers in (0, 2))
     assert len(here) == len(there) == 2
     for one, other in zip(here, there, strict=True):
         assert one["crops"].shape == (4, 64, 32, 3)
@@ -78,28 +85,57 @@ def test_workers_make_the_pictures_that_the_run_itself_would_make():
     assert not torch.equal(here[0]["crops"], here[1]["crops"])
 
 
-def test_light_draws_as_the_sampler_of_the_bundled_weights():
-    people = [replace(p, weight=w) for p, w in zip(DATA.people, (1, 1.5, 2, 1, 1, 1), strict=True)]
-    people[1] = replace(people[1], pseudo=people[1].labelled)
+WEIGHTED = replace(
+    TINY, order="weights", loss="cross_entropy", targets="unbiased", pseudo_weight=0.25,
+    geometry=Geometry(rotation=0, scale=0, shift=0, half_body_probability=0),
+)  # fmt: skip
+
+
+def test_machine_made_joints_weigh_less_also_when_mirrored():
+    shoulder = POSETRACK18.index("left_shoulder")
+    people = [replace(person, pseudo=np.arange(17) == shoulder) for person in DATA.people]
+    ours = examples(WEIGHTED, replace(DATA, people=people))
+    light = {int(np.flatnonzero(ours[i]["weights"] == 0.25)[0]) for i in range(12)}
+    assert light == {shoulder, shoulder + 1}  # the left one is the machine's; mirrored, it is the right one
+
+
+def test_joints_beyond_an_edge_are_known_to_be_absent():
+    people = [replace(person, labelled=(np.arange(17) != 0) & person.labelled) for person in DATA.people]
     data = replace(DATA, people=people)
-    recipe = replace(LIGHT, first=())
-    ours = examples(recipe, data)
-    sampling = Sampling(POSETRACK18, batch=32, geometry=LightPoseRecipe().sampling.geometry)
-    sampler = Sampler(sampling, people, data.pictures)
-    for i in range(12):
-        crop, points, weights, *_ = sampler.picture(i, (160, 224))
+    ours, absent = examples(replace(WEIGHTED, edge_probability=1.0), data), 0
+    for i in range(20):
         example = ours[i]
-        np.testing.assert_array_equal(example["crops"], crop)
-        np.testing.assert_array_equal(example["points"], points)
-        np.testing.assert_array_equal(example["weights"], weights)
+        unlabelled = ~example["absent"] & (example["weights"] == 0)
+        assert np.flatnonzero(unlabelled).tolist() == [0, 3, 4]  # nose and ears, also in the mirror
+        absent += int(example["absent"].sum())
+    assert 20 < absent < 20 * 13
+    assert not any(examples(WEIGHTED, data)[i]["absent"].any() for i in range(20))
 
 
-def test_inputs_grow_when_the_recipe_says_so():
-    recipe = replace(LIGHT, epochs=10, batch=6)  # 10 steps, the first 6 of them small
-    ours = examples(recipe)
-    assert [tuple(ours[6 * step]["crops"].shape[:2]) for step in (0, 5, 6, 9)] == [(128, 96)] * 2 + [
-        (224, 160)
-    ] * 2
+def test_somebody_beside_changes_pixels_and_no_label():
+    alone, crowd, some = (examples(replace(WEIGHTED, occluder_probability=p)) for p in (0.0, 1.0, 0.5))
+    assert not any(alone[i]["crowded"] for i in range(20))
+    assert {bool(some[i]["crowded"]) for i in range(20)} == {True, False}
+    changed = 0
+    for i in range(20):
+        assert crowd[i]["crowded"]
+        assert torch.equal(crowd[i]["points"], alone[i]["points"])
+        assert torch.equal(crowd[i]["weights"], alone[i]["weights"])
+        changed += not torch.equal(crowd[i]["crops"], alone[i]["crops"])
+    assert changed > 15
+
+
+def test_sets_get_their_share_of_the_draws():
+    """Weights 1 and 3 of the first set, which so has 4 of 4 / (1 - 0.2) = 5; the second has a fifth."""
+    first, second = stick_people(2, seed=1), replace(stick_people(4, seed=2), name="more")
+    first = replace(
+        first, people=[replace(p, weight=w) for p, w in zip(first.people, (1.0, 3.0), strict=True)]
+    )
+    data = concatenate([first, second], [None, 0.2])
+    assert [person.weight for person in data.people] == pytest.approx([1, 3, 0.25, 0.25, 0.25, 0.25])
+    both = concatenate([first, second], [0.5, 0.5])
+    assert [person.weight for person in both.people] == pytest.approx([1 / 8, 3 / 8] + [1 / 8] * 4)
+    assert data.pictures["more/000003.jpg"] is second.pictures["000003.jpg"]
 
 
 def test_joints_outside_count_only_where_a_target_can_reach_in():
@@ -135,10 +171,9 @@ def test_what_cannot_be_read_is_replaced_and_named(tmp_path):
 
 
 def test_batches_are_split_into_equal_parts():
-    batch = {"crops": torch.arange(6).view(6, 1), "labels": torch.arange(6), "lost": [""] * 6}
+    batch = {"crops": torch.arange(6).view(6, 1), "labels": torch.arange(6)}
     parts = split(batch, 3)
     assert [part["labels"].tolist() for part in parts] == [[0, 1], [2, 3], [4, 5]]
-    assert parts[1].keys() == {"crops", "labels"}
     assert parts[1]["crops"].tolist() == [[2], [3]]
 
 
@@ -152,7 +187,7 @@ def test_an_image_folder(tmp_path):
     assert [(path.parent.name, label) for path, label in data.pictures] == [("n01", 0), ("n02", 1)]
     assert data.lost == [f"{tmp_path}/train/n03: a class without pictures"]
     recipe = replace(RECIPES["imagenet_w32_c"], width=32, height=32)
-    example = ImageExamples(recipe, Plan(2, 1, 1), data)[0]
+    example = ImageExamples(recipe, data)[0]
     assert example["crops"].shape == (32, 32, 3)
     assert abs(int(example["crops"].float().mean()) - (50, 200)[example["labels"]]) < 3
     with pytest.raises(InputError, match=r"val: no such folder"):
@@ -161,9 +196,6 @@ def test_an_image_folder(tmp_path):
 
 def test_parts_of_pictures():
     ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (256, 1, 3))  # the value is the column
-    middle = middle_part(ramp, (224, 224))
-    assert middle.shape == (224, 224, 3)
-    assert (middle[0, 0, 0], middle[0, -1, 0]) == (16, 239)  # 224 of 256 columns, not resized
     rng, widths = np.random.default_rng(1), Counter()
     for _ in range(200):
         part = random_part(ramp, (32, 32), rng)

@@ -14,8 +14,11 @@ from posetrack.models.shapes import name_of
 from posetrack.models.simple_baseline import R18
 from posetrack.pose.networks import load_network
 from posetrack.skeletons import SKELETONS
-from posetrack.training.export import SETS, origin_of, trained
+from posetrack.training.export import origin_of, trained
 from posetrack.training.recipes import LIGHT, RECIPES
+from posetrack.training.sources import SETS
+from posetrack.training.tasks.pose import PoseTask
+from tests.posetrack.training.stick_people import stick_people
 
 NARROW = HRNetConfig(width=4, modules=(1, 1, 1), blocks=1, stem=8, bottleneck=4, bottlenecks=1)
 COCO = RECIPES["coco_w32_256x192"]
@@ -34,10 +37,10 @@ COCO = RECIPES["coco_w32_256x192"]
     ids=["light", "coco", "mpii, exchange", "posetrack, all branches", "lower map", "simple baseline"],
 )
 def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
-    name = recipe.network if isinstance(recipe.network, str) else name_of(recipe.network)
-    network = models.create(name, len(recipe.skeleton)).eval()
+    network = models.create(recipe.network_name, len(recipe.skeleton)).eval()
     path = tmp_path / "weights.safetensors"
-    trained(recipe, network, path, 1234, {"pck": 50.0})
+    facts = PoseTask(recipe, stick_people(1, recipe.skeleton)).facts()
+    trained(recipe, network, path, 1234, {"pck": 50.0}, facts)
     loaded, settings = load_network("light", path, decoder="dark")
     assert settings.skeleton is SKELETONS[recipe.skeleton.name]
     assert settings.input_size == (recipe.width, recipe.height)
@@ -51,17 +54,19 @@ def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     assert facts["validation"] == '{"pck": 50.0}'
 
 
-def exported(recipe, path, **more):
+def exported(recipe, path, origin=None):
     """The metadata of an untrained network as a recipe would export it."""
     recipe = replace(recipe, network=NARROW, half_precision=False)
     network = models.create(name_of(NARROW), len(recipe.skeleton))
-    trained(recipe, network, path, 64, {"pck_lspet": 61.25, "pck_others": 70.5}, **more)
+    facts = PoseTask(recipe, stick_people(1, recipe.skeleton)).facts() | (origin or {})
+    trained(recipe, network, path, 64, {"pck_lspet": 61.25, "pck_others": 70.5}, facts)
     return zoo.read_metadata(path)
 
 
 def test_weights_say_what_they_learned_from_and_what_binds_them(tmp_path):
-    facts = exported(LIGHT, tmp_path / "light.safetensors", unlabelled=("left_ear", "right_ear"))
-    assert facts["trained_on"] == "Leeds Sports Pose Extended, images 1-9000"
+    facts = exported(LIGHT, tmp_path / "light.safetensors")
+    assert facts["trained_on"] == "Leeds Sports Pose Extended, images 1-9000 and rendered people"
+    assert (facts["edge_probability"], facts["occluder_probability"]) == ("0.3", "0.3")
     assert facts["licence"] == "trained on photos for research use only"
     assert facts["unlabelled"] == "left_ear,right_ear"
     assert json.loads(facts["validation"]) == {"pck_lspet": 61.25, "pck_others": 70.5}
@@ -80,7 +85,8 @@ def test_what_binds_weights_binds_those_that_began_with_them(tmp_path):
     exported(LIGHT, tmp_path / "light.safetensors")
     origin = origin_of(tmp_path / "light.safetensors")
     facts = exported(RECIPES["posetrack_w48"], tmp_path / "tuned.safetensors", origin=origin)
-    assert facts["began_with"] == ("light.safetensors, trained on Leeds Sports Pose Extended, images 1-9000")
+    data = "Leeds Sports Pose Extended, images 1-9000 and rendered people"
+    assert facts["began_with"] == f"light.safetensors, trained on {data}, 64 pictures"
     assert facts["trained_on"] == "PoseTrack 2018, training split"
     assert facts["licence"] == "trained on photos for research use only"
     facts = exported(LIGHT, tmp_path / "again.safetensors", origin=origin)
@@ -109,5 +115,5 @@ def test_weights_that_are_no_numbers_are_not_written(tmp_path):
     with pytest.raises(
         PoseTrackError, match=r"weights cannot be written \(1 tensors are not finite, such as conv1"
     ):
-        trained(replace(COCO, network=NARROW), network, tmp_path / "w.safetensors", 1, {})
+        trained(replace(COCO, network=NARROW), network, tmp_path / "w.safetensors", 1, {}, {})
     assert not list(tmp_path.iterdir())

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.training.losses import (
+from posetrack.training.tasks.losses import (
     gaussian_targets,
     joints_mse,
+    joints_ohkm,
     official_targets,
     spatial_cross_entropy,
     unbiased_targets,
@@ -113,3 +114,15 @@ def test_joints_mse_by_hand():
     loss = joints_mse(heatmaps, targets, torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
     # First joint: 0.5 x mean over 2 pictures x 2 pixels of (4, 0, 0, 0) = 0.5; second 0; mean of both 0.25.
     assert loss.item() == pytest.approx(0.25)
+
+
+def test_hard_keypoints_are_the_eight_worst_of_each_person():
+    """Errors 1 to 10 squared and halved: of ten joints those of 3 to 10 count, their mean."""
+    heatmaps = torch.arange(1, 11).float()[None, :, None, None].expand(1, 10, 4, 4)
+    expected = sum(0.5 * n**2 for n in range(3, 11)) / 8
+    assert joints_ohkm(heatmaps, torch.zeros(1, 10, 4, 4), torch.ones(1, 10)).item() == pytest.approx(
+        expected
+    )
+    without_label = torch.ones(1, 10).index_fill(1, torch.tensor([9]), 0)
+    expected = sum(0.5 * n**2 for n in range(2, 10)) / 8
+    assert joints_ohkm(heatmaps, torch.zeros(1, 10, 4, 4), without_label).item() == pytest.approx(expected)

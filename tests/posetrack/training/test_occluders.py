@@ -7,7 +7,7 @@ import pytest
 
 from posetrack.datasets.people import Person
 from posetrack.skeletons import COCO17, POSETRACK18
-from posetrack.training.occluders import BESIDE, beside, body, draw_stranger, has_body
+from posetrack.training.examples.occluders import BESIDE, beside, body, draw_occluder, has_body
 
 RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
 STANDING = {
@@ -59,7 +59,7 @@ def test_too_few_joints_make_no_body(missing):
     person = replace(person, labelled=labelled)
     picture = plain(RED)
     for before in (True, False):
-        same = draw_stranger(
+        same = draw_occluder(
             picture, person.keypoints, labelled, POSETRACK18, (plain(GREEN), person), STAY, before
         )
         assert same is picture
@@ -69,26 +69,26 @@ def test_before_hides_the_person_and_behind_does_not():
     person = standing()
     own = (person.keypoints, person.labelled, POSETRACK18)
     aside = np.array([[1.0, 0, 14], [0, 1, 0]])
-    before = draw_stranger(plain(RED), *own, (plain(GREEN), person), aside, before=True)
-    behind = draw_stranger(plain(RED), *own, (plain(GREEN), person), aside, before=False)
+    before = draw_occluder(plain(RED), *own, (plain(GREEN), person), aside, in_front=True)
+    behind = draw_occluder(plain(RED), *own, (plain(GREEN), person), aside, in_front=False)
     assert at(before, 57, 50) == GREEN  # in both trunks
     assert at(behind, 57, 50) == RED
-    assert at(before, 69, 104) == at(behind, 69, 104) == GREEN  # the stranger's left foot alone
+    assert at(before, 69, 104) == at(behind, 69, 104) == GREEN  # the occluder's left foot alone
     assert at(before, 20, 50) == at(behind, 20, 50) == RED  # nobody
     np.testing.assert_array_equal(before[:, :40], behind[:, :40])
 
 
-def test_what_a_strangers_photo_does_not_show_stays_as_it_was():
+def test_what_a_occluders_photo_does_not_show_stays_as_it_was():
     person = standing()
     narrow = plain(GREEN)[:80]  # ends above the ankles
-    drawn = draw_stranger(
+    drawn = draw_occluder(
         plain(BLUE), person.keypoints, person.labelled, POSETRACK18, (narrow, person), STAY, True
     )
     assert at(drawn, 50, 50) == GREEN
     assert at(drawn, 55, 100) == BLUE
 
 
-def test_strangers_stand_beside_the_middle_on_both_sides():
+def test_occluders_stand_beside_the_middle_on_both_sides():
     rng = np.random.default_rng(3)
     shifts = np.array([beside(STAY, SIZE, rng)[:, 2] / SIZE for _ in range(200)])
     assert 0.4 < (shifts[:, 0] > 0).mean() < 0.6

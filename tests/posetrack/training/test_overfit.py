@@ -19,7 +19,7 @@ from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.models.simple_baseline import R18, SimpleBaseline
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, normalise
 from posetrack.pose.heatmap import decode_dark, softmax_heatmaps
-from posetrack.training.losses import gaussian_targets, spatial_cross_entropy
+from posetrack.training.tasks.losses import gaussian_targets, spatial_cross_entropy
 
 DEMO = Path(posetrack.__file__).parent / "demo"
 SIZE = (32, 64)  # width, height; heatmaps of 8 x 16

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posetrack.datasets.boxes import Floats, Picture
-from posetrack.training.scenes import Scene, Scenes, clipped, compose, covered, cropped, mirrored
+from posetrack.training.examples.scenes import Scene, Scenes, clipped, compose, covered, cropped, mirrored
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -76,7 +76,7 @@ def test_stands_are_where_nobody_is() -> None:
     source, drawn = scenes(), 0
     for _ in range(60):
         before = source.whole(208, 128)
-        after = source.furnished(before)
+        after = source.with_clutter(before)
         changed = (after.image != before.image).any(axis=2)
         drawn += changed.mean() > 0.002
         for x0, y0, x1, y1 in np.round(before.boxes).astype(int):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posetrack.training.teacher_boxes import merge, with_labelled_person
+from posetrack.training.tasks.teacher_boxes import merge, with_labelled_person
 
 
 def view(*rows: tuple[list[float], float]) -> tuple[np.ndarray, np.ndarray]:

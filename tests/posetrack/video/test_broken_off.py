@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from posetrack.results.jsonl import read_jsonl
 from posetrack.video import open_video
 from tests.posetrack.media import number_of, numbered, write_video
+from tests.waiting import wait_until
 
 RUN = """
 import sys, time
@@ -40,13 +40,11 @@ def test_broken_off(end: str, tmp_path: Path) -> None:
     lines = tmp_path / "out" / "a.jsonl"
     run = subprocess.Popen([sys.executable, "-c", RUN, source, lines.parent], stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
-        while not (lines.exists() and lines.read_bytes().count(b"\n") > ENOUGH):
-            assert run.poll() is None, run.stderr
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(
+            lambda: lines.exists() and lines.read_bytes().count(b"\n") > ENOUGH, lambda: run.poll() is None
+        )
         run.send_signal(signal.Signals[end])
-        run.communicate(timeout=60)
+        run.communicate()
     finally:
         run.kill()
     tracks = read_jsonl(lines).tracks
@@ -59,3 +57,30 @@ def test_broken_off(end: str, tmp_path: Path) -> None:
         assert len(tracks) - 1 <= len(frames) <= len(tracks)
     else:
         assert len(frames) >= len(tracks) - HELD
+
+
+AT_ONCE = """
+import os, sys
+from posetrack.video import VideoWriter, open_video
+
+source, out, frames = sys.argv[1:]
+with open_video(source) as video, VideoWriter(out, video) as clip:
+    for frame in video:
+        clip.write(frame.image, frame.time)
+        if frame.index == int(frames):
+            os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("frames", [0, 3, 9, 20, 40])
+def test_killed_within_the_first_frames_leaves_a_clip_that_plays_or_none(frames: int, tmp_path: Path) -> None:
+    source = write_video(tmp_path / "source.mp4", numbered(60), sound=True)
+    out = tmp_path / "out"
+    done = subprocess.run([sys.executable, "-c", AT_ONCE, source, out / "a.mp4", str(frames)])
+    assert done.returncode == -signal.SIGKILL
+    left = [p.name for p in out.iterdir()]
+    assert left in ([], ["a.mp4"])
+    if left:
+        shown = [number_of(f.image) for f in open_video(out / "a.mp4")]
+        assert shown == list(range(len(shown)))
+        assert shown

@@ -8,6 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorTrc
 
 from posetrack.video import open_video
 from tests.posetrack.media import PATCHES, patches, write_video
@@ -68,3 +69,39 @@ def test_transparent_video_lies_on_black(alpha: int, left: tuple[int, int, int],
     (frame,) = open_video(path)
     assert np.abs(frame.image[32, 20].astype(int) - left).max() <= 1
     assert tuple(frame.image[32, 70]) == (200, 100, 40)
+
+
+def pq(light: np.ndarray) -> np.ndarray:
+    """Code values 0..1 of light in cd/m2 (SMPTE ST 2084, equation 5.2)."""
+    y = (light / 10_000) ** (2610 / 16_384)
+    return ((3424 / 4096 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "codes", "gray"),
+    [
+        # 101.5 cd/m2 is half the reference white: 180 in BT.709 (1.099 * 0.5 ** 0.45 - 0.099); 203 is white
+        (ColorTrc.SMPTE2084, pq(np.array([0.0, 20.3, 101.5, 203, 1000])), [0, 75, 180, 242, 255]),
+        # HLG's reference white is at 75 %; half the signal is 50 cd/m2 on its screen of 1000 (BT.2408)
+        (ColorTrc.ARIB_STD_B67, np.array([0.0, 0.5, 0.75, 1.0]), [0, 123, 242, 255]),
+    ],
+    ids=["PQ", "HLG"],
+)
+def test_hdr_is_not_washed_out(
+    transfer: ColorTrc, codes: np.ndarray, gray: list[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "hdr.mkv"
+    ramp = np.repeat(np.round(codes * 65_535).astype(np.uint16), 16)
+    image = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (64, len(ramp), 3)))
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = len(ramp), 64, "yuv420p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = transfer, 9, 9
+        context.color_range = 1
+        coded = av.VideoFrame.from_ndarray(image, "rgb48le").reformat(
+            format="yuv420p10le", dst_colorspace=9, dst_color_range=1
+        )
+        output.mux([*stream.encode(coded), *stream.encode(None)])
+    (frame,) = open_video(path)
+    assert np.abs(frame.image[32, 8::16].astype(int) - np.array(gray)[:, None]).max() <= 4

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 
 from posetrack.errors import InputError
-from posetrack.video import open_video
-from tests.posetrack.media import number_of, picture
+from posetrack.video import open_video, output_stem
+from tests.posetrack.media import noisy, number_of, picture
+from tests.posetrack.video.test_writer import copy
 
 
 def save(path: Path, image: np.ndarray) -> Path:
@@ -120,3 +123,112 @@ def test_no_picture_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(InputError, match=r"^none of the 1 pictures of .* can be read, e\.g\. .*a\.png$"):
         open_video(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_exif_orientation_of_other_formats(tag: int, ending: str, tmp_path: Path) -> None:
+    """Each tag undoes what was done to the stored picture, as it does for JPEG."""
+    from PIL import Image
+
+    stored = {
+        1: lambda x: x, 2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1],
+        5: lambda x: x.swapaxes(0, 1), 6: lambda x: np.rot90(x),
+        7: lambda x: np.rot90(x, 2).swapaxes(0, 1), 8: lambda x: np.rot90(x, -1),
+    }[tag](picture(5))  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    path = tmp_path / f"turned.{ending}"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, lossless=True)
+    (frame,) = open_video(path)
+    assert np.array_equal(frame.image, picture(5))
+
+
+@pytest.mark.parametrize("ending", ["png", "webp"])
+def test_animations_come_whole_with_their_durations(ending: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    images = [Image.fromarray(picture(n)) for n in range(5)]
+    path = tmp_path / f"a.{ending}"
+    shown = [100, 100, 300, 100, 2000]  # milliseconds
+    images[0].save(path, save_all=True, append_images=images[1:], duration=shown, lossless=True)
+    with open_video(path) as video:
+        frames = list(video)
+    assert [number_of(f.image) for f in frames] == [0, 1, 2, 3, 4]
+    assert [f.time for f in frames] == pytest.approx([0, 0.1, 0.2, 0.5, 0.6])
+    assert (video.end, video.duration, video.frame_count) == (Fraction(26, 10), 2.6, 5)
+    assert (video.warnings, video.complete, video.stem) == ([], True, "a")
+    copy(path, tmp_path / "out.mp4")
+    assert open_video(tmp_path / "out.mp4").duration == pytest.approx(2.6)
+
+
+def test_pages_come_whole_at_the_rate_of_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    done, data = cv2.imencodemulti(".tif", [picture(n)[..., ::-1] for n in range(4)])
+    assert done
+    path.write_bytes(data.tobytes())
+    frames = list(open_video(path, picture_rate=10))
+    assert [number_of(f.image) for f in frames] == [0, 1, 2, 3]
+    assert [f.time for f in frames] == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_several_pictures_in_one_of_many_files_are_told(tmp_path: Path) -> None:
+    done, data = cv2.imencodemulti(".tif", [picture(n)[..., ::-1] for n in range(3)])
+    assert done
+    for name in ("1.tif", "2.tif"):
+        (tmp_path / name).write_bytes(data.tobytes())
+    video = open_video(tmp_path)
+    assert [number_of(f.image) for f in video] == [0, 0]
+    assert video.warnings == ["of 2 pictures, the first 1.tif, only the first of several pictures was read"]
+
+
+def test_an_animation_that_is_cut_off(tmp_path: Path) -> None:
+    from PIL import Image
+
+    images = [Image.fromarray(noise) for noise in noisy(5)]
+    path = tmp_path / "a.png"
+    images[0].save(path, save_all=True, append_images=images[1:], duration=100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    video = open_video(path)
+    seen = len(list(video))
+    assert 1 <= seen < 5
+    assert video.warnings == [f"{5 - seen} of 5 pictures cannot be read"]
+
+
+def test_a_pattern_matches_its_numbers_only(tmp_path: Path) -> None:
+    folder = tmp_path / "shots [old] 1"  # brackets are no glob where a folder has that very name
+    folder.mkdir()
+    for number in range(3):
+        save(folder / f"frame_{number:06d}.png", picture(number))
+        save(folder / f"frame_{number:06d}_mask.png", picture(99))
+    save(folder / "frame_cover.png", picture(99))
+    save(folder / "frame_12.png", picture(99))
+    ask = str(folder / "frame_%06d.png")
+    assert [number_of(f.image) for f in open_video(ask)] == [0, 1, 2]
+    assert output_stem(ask) == open_video(ask).stem == "shots [old] 1"
+    assert len(list(open_video(folder / "frame_*.png"))) == 8
+    assert [number_of(f.image) for f in open_video(folder / "frame_%d.png")] == [0, 1, 2, 99]
+
+
+def test_digits_that_are_no_decimals(tmp_path: Path) -> None:
+    for number, name in enumerate(["1²3.png", "1²4.png", "٣.png", "①.png"]):
+        save(tmp_path / name, picture(number))
+    assert len(list(open_video(tmp_path))) == 4
+
+
+def test_wider_than_the_encoder_takes(tmp_path: Path) -> None:
+    path = save(tmp_path / "wide.png", np.full((20, 20_000, 3), 128, np.uint8))
+    writer = copy(path, tmp_path / "out.mp4")
+    assert open_video(writer.path).size == (16_384, 16)
+    (line,) = writer.warnings
+    assert line.startswith("the clip is 16384x16 in place of 20000x20: ")
+
+
+def test_a_picture_larger_than_anybody_reads(tmp_path: Path) -> None:
+    """A header of 33 bytes that asks for 30 GB."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    )
+    with pytest.raises(InputError, match=r"bomb\.png"):
+        open_video(tmp_path / "bomb.png")

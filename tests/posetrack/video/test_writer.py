@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,26 @@ def test_a_full_disk_is_told_once(room: int, tmp_path: Path) -> None:
             copy(source, tmp_path / "out.mp4")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [4, 12, 24, 60])
+def test_a_disk_that_is_full(size: int, tmp_path: Path) -> None:
+    """A real file system of a few kB: one line, and what is there plays."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        source = write_video(tmp_path / "clip.mp4", noisy(40))
+        with pytest.raises(PoseTrackError, match=r"out\.mp4: No space left on device; is there room on the"):
+            copy(source, disk / "out.mp4")
+        left = [path.name for path in disk.iterdir()]
+        assert left in ([], ["out.mp4"])
+        if left:
+            assert len(list(open_video(disk / "out.mp4"))) >= 1
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_nothing_written_leaves_no_file(clip: Video, tmp_path: Path) -> None:

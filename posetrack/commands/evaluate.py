@@ -1,0 +1,143 @@
+"""`posetrack evaluate`: a network on a benchmark of single pictures."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from posetrack.errors import PoseTrackError
+from posetrack.files import replacing
+
+DONE, SOME_LOST = 0, 1
+SHOWN = 5  # lost pictures that are named on the terminal; the JSON names all
+
+
+def evaluate(
+    *,
+    data: Annotated[
+        Literal["coco", "mpii", "posetrack17", "posetrack18", "lspet", "imagenet"], "the benchmark"
+    ],
+    root: Annotated[Path, "folder of the data set as distributed"],
+    weights: Annotated[Path | None, "any checkpoint that posetrack reads; else published ones"] = None,
+    model: Annotated[
+        str | None, "published weights used alike, for files that do not say it themselves"
+    ] = None,
+    boxes: Annotated[Path | None, "COCO detection results; labelled boxes when not given"] = None,
+    box_score: Annotated[float, "detected boxes below it are left out"] = 0.0,
+    flip: Annotated[bool, "do not look at the mirrored crop, too"] = True,
+    decoder: Annotated[Literal["quarter", "dark"] | None, "how heatmaps are read; else as trained"] = None,
+    oks_nms: Annotated[float, "OKS from which the better of two poses stays alone; 1: all"] = 0.9,
+    soft_nms: Annotated[bool, "lower the others' rank instead, and take 20 people"] = False,
+    split: Annotated[str, "of the data set"] = "val",
+    json: Annotated[Path | None, "write settings and metrics"] = None,
+    save: Annotated[
+        Path | None, "write the poses as JSON; for PoseTrack a folder of prediction files"
+    ] = None,
+    device: Annotated[str, "auto, cpu, cuda or cuda:N"] = "auto",
+    overwrite: Annotated[bool, "replace files that are there already"] = False,
+) -> int:
+    """Measure a network on a benchmark of single pictures: COCO, MPII, PoseTrack, Leeds Sports, ImageNet.
+
+    Folders are those of the distributed data sets: coco/annotations/person_keypoints_val2017.json and
+    coco/val2017; mpii/annot/{valid.json,gt_valid.mat} and mpii/images; posetrack18/annotations/val and
+    posetrack18/images; imagenet/val/nXXXXXXXX. Poses come from the tracker's own estimator.
+    Exit code 1: some pictures are lost (named; the rest is measured).
+    """
+    for path in (json, save):
+        if path is not None and path.exists() and not overwrite:
+            raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another name")
+    settings = {
+        "data": data,
+        "split": split,
+        "weights": None if weights is None else str(weights),
+        "model": model,
+    }
+    start = time.perf_counter()
+    if data == "imagenet":
+        if save or boxes:
+            raise PoseTrackError("--save and --boxes are about people: leave them out for imagenet")
+        measured = _imagenet(root, weights, model, split, device)
+    else:
+        options = {"boxes": boxes, "box_score": box_score, "oks_threshold": oks_nms, "soft": soft_nms}
+        network = {"weights": weights, "model": model, "device": device, "flip": flip, "decoder": decoder}
+        measured = _people(data, root, network, {**options, "split": split})
+    seconds = round(time.perf_counter() - start, 1)
+    summary = {**settings, **measured.summary, "lost": list(measured.lost.values()), "seconds": seconds}
+    _write(data, summary, measured.results, json, save)
+    print(f"{data}: {summary['pictures']} pictures in {seconds} s\n\n{measured.table}")
+    return _name_lost(list(measured.lost.values()))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    summary: dict[str, Any]
+    table: str
+    lost: Mapping[str, str]  # picture and reason
+    results: Any = None  # poses, for --save
+
+
+def _people(data: str, root: Path, network: dict[str, Any], options: dict[str, Any]) -> _Measured:
+    from posetrack.benchmarks.evaluate import BENCHMARKS
+    from posetrack.benchmarks.predict import load_estimator
+    from posetrack.benchmarks.result import Options
+
+    if not 0 <= options["oks_threshold"] <= 1:
+        raise PoseTrackError(f"--oks-nms {options['oks_threshold']}: an OKS is from 0 to 1")
+    estimator = load_estimator(network.pop("weights"), network.pop("model"), **network)
+    result = BENCHMARKS[data](estimator, root, Options(**options))
+    summary = {
+        "input_size": list(estimator.settings.input_size),
+        "skeleton": estimator.skeleton.name,
+        "device": str(estimator.device),
+        "boxes": "labelled" if options["boxes"] is None else str(options["boxes"]),
+        "box_score": options["box_score"],
+        "flip": network["flip"],
+        "decoder": estimator.settings.decoder,
+        "oks_nms": options["oks_threshold"],
+        "soft_nms": options["soft"],
+        "people": result.people,
+        "pictures": result.pictures,
+        "metrics": result.metrics,
+    }
+    return _Measured(summary, result.table, result.lost, result.results)
+
+
+def _imagenet(root: Path, weights: Path | None, model: str | None, split: str, device: str) -> _Measured:
+    import torch
+
+    from posetrack.benchmarks.imagenet import classify, load_classifier
+    from posetrack.datasets.imagenet import read_image_folder
+    from posetrack.runtime.device import find_device
+
+    place = find_device(device)
+    network = load_classifier(weights, model, place)
+    report, lost = classify(network, read_image_folder(root, split), torch.device(place))
+    summary = {"device": place, "pictures": report.pictures, "metrics": report.to_json()}
+    return _Measured(summary, report.table(), lost)
+
+
+def _write(data: str, summary: Mapping[str, Any], results: Any, json: Path | None, save: Path | None) -> None:
+    files = {} if json is None else {json: summary}
+    if save is not None:
+        many = data.startswith("posetrack")
+        files |= {save / name: content for name, content in results.items()} if many else {save: results}
+    for path, content in files.items():
+        with replacing(path) as temporary:
+            indent = 1 if isinstance(content, dict) else None
+            temporary.write_text(json_module.dumps(content, indent=indent))
+
+
+def _name_lost(reasons: list[str]) -> int:
+    if not reasons:
+        return DONE
+    print(f"\n{len(reasons)} pictures are lost, all else is measured:", file=sys.stderr)
+    for reason in reasons[:SHOWN]:
+        print(f"  {reason}", file=sys.stderr)
+    if len(reasons) > SHOWN:
+        print(f"  and {len(reasons) - SHOWN} more", file=sys.stderr)
+    return SOME_LOST

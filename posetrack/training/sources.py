@@ -1,0 +1,106 @@
+"""The data sets that recipes name: what they are called, what binds their weights, and who reads them.
+
+A new set is a line in `SETS` and a reader in `PEOPLE` (or `BOXES`, for detectors); if recipes validate on it,
+one in `HELD_OUT`, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from posetrack.datasets.ai_challenger import read_ai_challenger
+from posetrack.datasets.boxes import BoxData, Picture, read_pictures
+from posetrack.datasets.coco import read_coco
+from posetrack.datasets.concatenate import concatenate
+from posetrack.datasets.imagenet import ImageData, read_image_folder
+from posetrack.datasets.lspet import (
+    read_held_out,
+    read_lspet,
+    read_lspet_boxes,
+    read_rendered,
+    read_rendered_boxes,
+)
+from posetrack.datasets.mpii import read_mpii
+from posetrack.datasets.people import HeldOut, PoseData
+from posetrack.datasets.posetrack_train import GROWTH, read_posetrack
+from posetrack.errors import PoseTrackError
+from posetrack.training.recipe import Recipe
+
+SETS = {
+    "coco": "COCO train2017",
+    "ai_challenger": "AI Challenger human keypoints, training split",
+    "mpii": "MPII Human Pose, training split",
+    "posetrack17": "PoseTrack 2017, training split",
+    "posetrack18": "PoseTrack 2018, training split",
+    "lspet": "Leeds Sports Pose Extended, images 1-9000",
+    "rendered": "rendered people",
+    "imagenet": "ImageNet, training split",
+}
+# What is known for sure to bind the weights; of the other sets nothing is claimed either way.
+LICENCES = {"lspet": "trained on photos for research use only"}
+
+PEOPLE: Mapping[str, Callable[[Path, Recipe], PoseData]] = {
+    "coco": lambda root, recipe: read_coco(root, "train"),
+    "ai_challenger": lambda root, recipe: read_ai_challenger(root),
+    "mpii": lambda root, recipe: read_mpii(root, "train"),
+    "posetrack17": lambda root, recipe: read_posetrack(root, "train", 2017, recipe.box_growth or GROWTH),
+    "posetrack18": lambda root, recipe: read_posetrack(root, "train", 2018, recipe.box_growth or GROWTH),
+    "lspet": lambda root, recipe: read_lspet(root),
+    "rendered": lambda root, recipe: read_rendered(root),
+}
+HELD_OUT: Mapping[str, Callable[[Path, Recipe], Sequence[HeldOut]]] = {
+    "coco": lambda root, recipe: [held_out(read_coco(root, "val"))],
+    "mpii": lambda root, recipe: [held_out(read_mpii(root, "valid"))],
+    "posetrack17": lambda root, recipe: [
+        held_out(read_posetrack(root, "val", 2017, recipe.box_growth or GROWTH))
+    ],
+    "posetrack18": lambda root, recipe: [
+        held_out(read_posetrack(root, "val", 2018, recipe.box_growth or GROWTH))
+    ],
+    "lspet": lambda root, recipe: read_held_out(root),
+}
+# `boxes` is the folder of the boxes that a teacher has made.
+BOXES: Mapping[str, Callable[[Path, Path], BoxData]] = {
+    "lspet": read_lspet_boxes,
+    "rendered": lambda root, boxes: read_rendered_boxes(root),
+}
+
+
+def held_out(data: PoseData) -> HeldOut:
+    return HeldOut(data.name.replace(" ", "_"), data.people, data.pictures)
+
+
+def with_sources(recipe: Recipe, roots: Sequence[Path]) -> Recipe:
+    """The recipe with those of its data sets that have a folder.
+
+    Raises:
+        PoseTrackError: too few folders, or too many.
+    """
+    needed = sum(not source.optional for source in recipe.data)
+    if not needed <= len(roots) <= len(recipe.data):
+        names = [f"{source.name} (if you like)" if source.optional else source.name for source in recipe.data]
+        raise PoseTrackError(
+            f"--data names {len(roots)} folders, but the recipe {recipe.name} learns from "
+            f"{' and '.join(names)}: give one for each, in this order"
+        )
+    return replace(recipe, data=recipe.data[: len(roots)])
+
+
+def read_people(recipe: Recipe, roots: Sequence[Path]) -> tuple[PoseData, Sequence[HeldOut]]:
+    """Who a pose network learns from, and on whom it is validated."""
+    parts = [PEOPLE[name](root, recipe) for name, root in zip(recipe.sets, roots, strict=True)]
+    data = concatenate(parts, [source.share for source in recipe.data])
+    return data, HELD_OUT[recipe.sets[0]](roots[0], recipe)
+
+
+def read_boxes(recipe: Recipe, roots: Sequence[Path], boxes: Path) -> tuple[list[BoxData], list[Picture]]:
+    """What a detector learns from, and the photos that it is validated on."""
+    parts = [BOXES[name](root, boxes) for name, root in zip(recipe.sets, roots, strict=True)]
+    return parts, read_pictures([roots[0] / "val.tar"], boxes / "val.json")
+
+
+def read_images(roots: Sequence[Path]) -> tuple[ImageData, ImageData]:
+    """What a classifier learns from, and what it is validated on."""
+    return read_image_folder(roots[0], "train"), read_image_folder(roots[0], "val")

@@ -1,1 +1,0 @@
-"""What the bundled light networks are worth: the parts of scripts/report_light.py."""

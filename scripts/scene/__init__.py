@@ -1,1 +1,0 @@
-"""The drawn street that `make demo` tracks: bodies, motion, a software rasteriser, light and exact truth."""

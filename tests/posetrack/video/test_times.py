@@ -1,0 +1,133 @@
+"""Clocks of every awkward kind: what comes in, and what the clip shows."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
+from posetrack.skeletons import COCO17
+from posetrack.video import open_video
+from tests.posetrack.media import number_of, numbered, sound_times, stored_times, write_video
+from tests.posetrack.video.test_writer import copy
+
+EVEN = [n / 25 for n in range(25)]
+
+
+def shown_for(path: Path) -> float:
+    """Seconds from the first picture to the end of the last."""
+    with av.open(path) as clip:
+        frames = [(f.pts, f.duration) for f in clip.decode(video=0)]
+        return float((frames[-1][0] + frames[-1][1] - frames[0][0]) * clip.streams.video[0].time_base)
+
+
+@pytest.mark.parametrize(("bframes", "codec"), [(3, "libx264"), (8, "libx264"), (2, "mpeg4")])
+def test_frames_out_of_order_where_the_file_knows_only_decoding_times(
+    bframes: int, codec: str, tmp_path: Path
+) -> None:
+    """AVI has no times of showing: 0.04, 0.16, 0.12, 0.2, ... in place of even steps from 0."""
+    source = write_video(
+        tmp_path / "a.avi", numbered(25), codec=codec, options={"bf": str(bframes), "g": "25"}
+    )
+    frames = list(open_video(source))
+    assert [number_of(f.image) for f in frames] == list(range(25))
+    assert [f.time for f in frames] == pytest.approx(EVEN)
+    copy(source, tmp_path / "out.mp4")
+    assert [float(t) for t in stored_times(tmp_path / "out.mp4")] == pytest.approx(EVEN)
+    assert shown_for(tmp_path / "out.mp4") == pytest.approx(1.0)
+
+
+def test_a_header_that_nobody_can_believe(tmp_path: Path) -> None:
+    """The codec says 25 frames/s; the container's two billion would pass in 10 nanoseconds."""
+    source = write_video(tmp_path / "a.avi", numbered(20), codec="mpeg4", sound="pcm_s16le")
+    data = bytearray(source.read_bytes())
+    rate = data.index(b"strh") + 8 + 20  # after type, handler, flags, priority and start
+    data[rate : rate + 8] = (1).to_bytes(4, "little") + (2_000_000_000).to_bytes(4, "little")
+    source.write_bytes(data)
+    video = open_video(source)
+    assert (video.fps, [f.time for f in video]) == (25.0, pytest.approx(EVEN[:20]))
+    copy(source, tmp_path / "out.mp4")
+    assert shown_for(tmp_path / "out.mp4") == pytest.approx(0.8)
+    assert sound_times(tmp_path / "out.mp4")[-1] == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_last_frame_has_a_duration_of_its_own(tmp_path: Path) -> None:
+    ticks = [0, 33, 167, 1667]
+    source = write_video(tmp_path / "a.mkv", numbered(4), times=ticks, time_base=Fraction(1, 1000), fps=30)
+    copy(source, tmp_path / "out.mp4")
+    assert shown_for(tmp_path / "out.mp4") == pytest.approx(1.7, abs=0.002)
+
+
+def test_a_last_picture_that_is_held(tmp_path: Path) -> None:
+    source = write_video(
+        tmp_path / "a.gif", numbered(5), fps=10, codec="gif", pix_fmt="rgb8", container={"final_delay": "200"}
+    )
+    copy(source, tmp_path / "out.mp4")
+    assert shown_for(tmp_path / "out.mp4") == pytest.approx(2.4)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.flv", "a.mp4"])
+def test_a_clock_that_starts_late(name: str, tmp_path: Path) -> None:
+    """Frames keep the file's times; the clip does not begin with an hour of nothing."""
+    ticks = [3_600_000 + 40 * n for n in range(25)]
+    source = write_video(tmp_path / name, numbered(25), times=ticks, time_base=Fraction(1, 1000), sound=True)
+    with av.open(source) as container:
+        assert container.start_time > 3599 * av.time_base
+    assert [f.time for f in open_video(source)] == pytest.approx([t / 1000 for t in ticks])
+    copy(source, tmp_path / "out.mp4")
+    times, sounds = stored_times(tmp_path / "out.mp4"), sound_times(tmp_path / "out.mp4")
+    assert 0 <= times[0] < 0.1
+    assert [float(t - times[0]) for t in times] == pytest.approx(EVEN, abs=1e-3)
+    assert sounds[0] == pytest.approx(float(times[0]), abs=0.06)  # the encoder's priming is heard before
+
+
+def test_a_start_that_is_announced_after_the_first_frames(tmp_path: Path) -> None:
+    """Raw MPEG-4: the demuxer takes its start time from a later packet."""
+    source = write_video(tmp_path / "a.mp4", numbered(20))
+    video = open_video(source)
+    picture = next(av.open(source).decode(video=0))
+
+    class Container:
+        start_time = 760_000
+
+    assert video._start(Container(), picture) == 0  # type: ignore[attr-defined]
+    video.clock_jumps = True
+    assert video._start(Container(), picture) == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.6, 2])
+@pytest.mark.parametrize("ending", ["ts", "mpg"])
+def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: float, tmp_path: Path) -> None:
+    """Picture and sound of the second part are as far apart as those of the first."""
+    count = round(25 * seconds)
+    how = {"codec": "mpeg2video", "sound": "mp2"} if ending == "mpg" else {"sound": True}
+    part = write_video(tmp_path / f"part.{ending}", numbered(count), **how)  # type: ignore[arg-type]
+    both = tmp_path / f"both.{ending}"
+    both.write_bytes(part.read_bytes() * 2)
+    frames = list(open_video(both))
+    assert [number_of(f.image) for f in frames] == [*range(count), *range(count)]
+    assert np.diff([f.time for f in frames]) == pytest.approx(1 / 25, abs=2e-3)
+    writer = copy(both, tmp_path / "out.mp4")
+    assert writer.warnings == []
+    pictures, sounds = stored_times(writer.path), sound_times(writer.path)
+    assert np.diff([float(t) for t in pictures]) == pytest.approx(1 / 25, abs=2e-3)
+    before, step = 1024 if ending == "ts" else 1152, 1024 / 48_000  # samples, seconds of a packet
+    heard = len(sound_times(part)) * before / 48_000
+    assert len(sounds) * step == pytest.approx(2 * heard, abs=6 * step)  # a join may cost or fill a moment
+    apart = min(sounds, key=lambda t: abs(t - float(pictures[count]) - (sounds[0] - float(pictures[0]))))
+    assert apart - float(pictures[count]) == pytest.approx(sounds[0] - float(pictures[0]), abs=step)
+
+
+def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
+    for aspect in (Fraction(4, 3), Fraction(1)):
+        video = open_video(write_video(tmp_path / "a.mp4", numbered(1), pixel_aspect=aspect))
+        header = Header("a.mp4", 96, 64, 25.0, COCO17, "light", pixel_aspect=float(video.pixel_aspect))
+        path = tmp_path / f"{aspect.numerator}.jsonl"
+        with JsonlWriter(path, header):
+            pass
+        assert ('"pixel_aspect": 1.333333' in path.read_text()) == (aspect != 1)
+        assert read_jsonl(path).header.pixel_aspect == pytest.approx(float(aspect), abs=1e-6)
