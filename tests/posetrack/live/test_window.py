@@ -114,9 +114,15 @@ def near(image: NDArray[np.uint8], colour: tuple[int, int, int]) -> int:
 
 
 def pressing(display: Display, key: str, then: Callable[[], bool]) -> None:
-    """Press until it is heeded: a window takes its time to have the focus."""
-    display.press(key)
-    wait_for(then)
+    """Press until it is heeded: Qt loses keys that come while it takes the focus."""
+    for _ in range(6):
+        display.press(key)
+        try:
+            wait_for(then, patience=10)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError(f"the key {key!r} changed nothing")
 
 
 def frames_in(folder: Path) -> int:
