@@ -46,7 +46,9 @@ class Hub:
     @property
     def full(self) -> str:
         """What somebody hears for whom there is no place."""
-        return "the only place is taken" if self.max_clients == 1 else f"all {self.max_clients} places are taken"
+        return (
+            "the only place is taken" if self.max_clients == 1 else f"all {self.max_clients} places are taken"
+        )
 
     @contextmanager
     def place(self) -> Iterator[bool]:
