@@ -26,18 +26,18 @@ from posetrack.benchmarks.result import (
     labelled_boxes_only,
     listed_poses,
     outcome,
-    survivors,
 )
+from posetrack.benchmarks.testsets import coco_results, coco_test
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.mpii import crop_box, read_mpii_truth
 from posetrack.datasets.pictures import read_picture
 from posetrack.errors import PoseTrackError
-from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document, result_entries
+from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document
 from posetrack.evaluation.mpii import head_sizes, pckh
 from posetrack.evaluation.numbers import columns, or_none
 from posetrack.pose.estimator import HeatmapEstimator
-from posetrack.skeletons import COCO17, MPII16, POSETRACK18
+from posetrack.skeletons import MPII16, POSETRACK18
 
 
 def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
@@ -46,6 +46,8 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
     Raises:
         PoseTrackError: annotations or detections that cannot be used, no picture.
     """
+    if options.split.startswith("test"):
+        return coco_test(estimator, root, options)
     document = read_document(annotation_file(root, options.split))
     names = {image["id"]: image["file_name"] for image in document["images"]}
     if options.boxes is None:
@@ -56,13 +58,7 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
         ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
         scores = np.array([d.score for d in detected], np.float32)
     folder = picture_folder(root, options.split)
-    seen = find_people(
-        estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
-    )
-    points, joint_scores = seen.joints(COCO17)
-    results = []
-    for image_id, rows in survivors(seen, ids, options).items():
-        results += result_entries(image_id, points[rows], joint_scores[rows], seen.poses.scores[rows])
+    seen, results = coco_results(estimator, folder, names, ids, boxes, scores, options)
     counted = [image_id for image_id, name in names.items() if name not in seen.lost]
     report = evaluate_coco(document, results, counted)
     return outcome(seen, ids, report.to_json(), report.table(), results)

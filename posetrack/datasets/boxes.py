@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.documents import read_json
 from posetrack.errors import PoseTrackError
 
 Floats = NDArray[np.float32]
@@ -86,7 +86,7 @@ def tar_members(path: str | Path) -> Iterator[tuple[str, bytes]]:
 
 def read_boxes(path: str | Path) -> dict[str, tuple[Floats, Floats]]:
     """file_name → boxes (N, 4) xyxy and scores (N,) of a COCO-style JSON, also for pictures without a box."""
-    content = json.loads(Path(path).read_text())
+    content = read_json(path)
     names = {image["id"]: image["file_name"] for image in content["images"]}
     rows: dict[str, list[list[float]]] = {name: [] for name in names.values()}
     for entry in content["annotations"]:
@@ -105,7 +105,7 @@ def upright_weights(path: str | Path, pictures: Sequence[Picture]) -> NDArray[np
         path: COCO keypoint file in the 17 PoseTrack18 slots.
         pictures: to be weighted, by name.
     """
-    content = json.loads(Path(path).read_text())
+    content = read_json(path)
     names = {image["id"]: image["file_name"] for image in content["images"]}
     weight_of: dict[str, float] = {}
     for entry in content["annotations"]:

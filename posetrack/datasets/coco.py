@@ -6,7 +6,6 @@ boxes = read_detections(Path("COCO_val2017_detections_AP_H_56_person.json"), ima
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from posetrack.datasets.people import Person, PoseData
 from posetrack.datasets.pictures import with_pictures
@@ -71,7 +71,7 @@ def read_coco(root: Path, split: str, skeleton: Skeleton = COCO17) -> PoseData:
 
 def _document(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return from_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is no readable JSON ({error}): give the official file") from None
 
@@ -163,7 +163,7 @@ def read_detections(path: Path, names: Mapping[int, str], lowest_score: float = 
                 x, y, w, h = found["bbox"]
                 box = np.array([x, y, x + w, y + h], np.float32)
                 boxes.append(DetectedBox(names[image], image, box, score))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no COCO detection result list ({error!r}): give one") from None
     if not boxes:
         raise InputError(f"{path}: no person box in any of the {len(names)} pictures: give the right file")

@@ -137,7 +137,10 @@ On the validation set, from the official README:
 ### Table 5: PoseTrack
 
 `posetrack evaluate` gives mAP on the validation set; MOTA takes
-`posetrack submit --weights` and `posetrack eval`.
+`posetrack submit --weights` and `posetrack eval`. Boxes for every `--boxes` come from
+`posetrack detect FOLDER --detector NAME`. Table 5 of Simple Baselines (joint propagation, similarity, memory)
+runs on a PoseTrack folder by `python -m scripts.table5 --root posetrack17 --settings letter`; `letter` is the
+paper's words and no other threshold.
 
 {_scores(printed.POSETRACK)}
 

@@ -106,6 +106,28 @@ def test_choices_reach_the_network(world: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_test_set_without_labels_gives_results_for_the_server(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_coco(tmp_path / "coco")
+    document = json.loads((tmp_path / "coco/annotations/person_keypoints_val2017.json").read_text())
+    (tmp_path / "coco/annotations/image_info_test-dev2017.json").write_text(
+        json.dumps({"images": document["images"]})
+    )
+    (tmp_path / "coco" / "val2017").rename(tmp_path / "coco" / "test2017")
+    boxes = detections(tmp_path / "b.json", (1, 20, 30, 0.9), (2, 100, 60, 0.8))
+    saved = tmp_path / "person_keypoints_test-dev2017_mine_results.json"
+    arguments = ["evaluate", "--data", "coco", "--root", str(tmp_path / "coco"), "--device", "cpu"]
+    arguments += ["--split", "test-dev", "--weights", str(world / "coco.safetensors"), "--save", str(saved)]
+    assert cli.main(arguments) == 2
+    assert "--split test-dev has no" in capsys.readouterr().err
+    assert cli.main([*arguments, "--boxes", str(boxes)]) == 0
+    assert "send them to COCO's server" in capsys.readouterr().out
+    results = json.loads(saved.read_text())
+    assert [entry["image_id"] for entry in results] == [1, 2]
+    assert {len(entry["keypoints"]) for entry in results} == {51}
+
+
 def test_lost_pictures_are_named_and_counted(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
