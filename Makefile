@@ -33,7 +33,7 @@ check: setup
 # Stages and networks, then memory over a long video (about 15 minutes on two cores).
 bench: setup
 	$(BIN)/posetrack bench
-	$(BIN)/python scripts/benchmark_memory.py --frames 20000
+	$(BIN)/python -m scripts.benchmark_memory --frames 20000
 
 lock:
 	$(BIN)/uv pip compile --quiet --no-strip-markers requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
+        import_module("posetrack.namesakes").refuse_namesakes()
         return getattr(import_module(_HOMES[name]), name)
     if name in _PACKAGES:
         return import_module(f"posetrack.{name}")

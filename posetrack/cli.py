@@ -11,6 +11,7 @@ from posetrack import __version__
 from posetrack.commands import (
     bench,
     convert,
+    detect,
     doctor,
     export,
     fetch,
@@ -27,6 +28,7 @@ from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
 from posetrack.commands.streams import complaint, safe_streams
 from posetrack.errors import PoseTrackError
+from posetrack.namesakes import refuse_namesakes
 
 COMMANDS: dict[str, Command] = {
     "track": track.track,
@@ -39,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "train": train.train,
     "evaluate": evaluate_.evaluate,
     "convert": convert.convert,
+    "detect": detect.detect,
     "bench": bench.bench,
     "doctor": doctor.doctor,
     "fetch": fetch.fetch,
@@ -70,6 +73,7 @@ def _run(words: Sequence[str] | None) -> int:
             COMMANDS,
             sys.argv[1:] if words is None else words,
         )
+        refuse_namesakes()
         if words is None:
             signal.signal(signal.SIGTERM, _terminate)
         return command(**values) or DONE

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from posetrack.video import VideoWriter, open_video
+from scripts.plots import BLUE, ORANGE, headline, panels, save
 
 DEMO = Path(__file__).parents[1] / "posetrack" / "demo" / "demo.mp4"
 
@@ -27,8 +28,9 @@ DEMO = Path(__file__).parents[1] / "posetrack" / "demo" / "demo.mp4"
 def write_long_video(path: Path, frames: int, clip: Path) -> None:
     """`frames` frames of the clip and of an empty place, over and over, at 320x180."""
     with open_video(clip) as source:
-        loop = [cv2.resize(frame.image, (320, 180), interpolation=cv2.INTER_AREA) for frame in source]
-    loop += [cv2.GaussianBlur(loop[0], (0, 0), 20)] * (3 * len(loop))
+        small = [cv2.resize(frame.image, (320, 180), interpolation=cv2.INTER_AREA) for frame in source]
+    small += [cv2.GaussianBlur(small[0], (0, 0), 20)] * (3 * len(small))
+    loop = [np.asarray(picture, np.uint8) for picture in small]
     with tempfile.TemporaryDirectory() as folder:
         cv2.imwrite(str(Path(folder, "0.png")), loop[0])
         with open_video(folder) as like, VideoWriter(path, like) as writer:
@@ -87,23 +89,19 @@ def report(samples: np.ndarray, frames: int) -> None:
 
 
 def draw(samples: np.ndarray, path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
     _, done, own, files = samples[samples[:, 2] > 0].T
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
-    axes.plot(done, own + files, lw=1.5, label="all resident pages")
-    axes.plot(done, own, lw=1.5, label="allocated by the process")
-    axes.set(
-        xlabel="frames tracked",
-        ylabel="resident memory, MB",
-        ylim=(0, None),
-        title="posetrack track, preset light",
+    figure, ((axes,),) = panels(1, 1, (9, 3.6))
+    axes.fill_between(
+        done, own, own + files, color=ORANGE, alpha=0.35, lw=0, label="pages of files: libraries"
     )
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
+    axes.fill_between(done, 0, own, color=BLUE, alpha=0.35, lw=0, label="allocated by the process")
+    axes.set_xlim(0, float(done.max()))
+    axes.set_ylim(0, 1.1 * float((own + files).max()))
+    axes.set_xlabel("frames tracked")
+    axes.set_ylabel("resident memory, MB")
+    axes.legend(loc="lower right", frameon=False)
+    headline(axes, "Memory of posetrack track, preset light", f"{int(done.max())} frames of 320x180")
+    save(figure, path)
 
 
 if __name__ == "__main__":

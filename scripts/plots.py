@@ -5,11 +5,11 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from posetrack.evaluation.plots import INK, MUTED, bare, save, title
+from posetrack.evaluation.plots import MUTED, bare, headline, save
 
-BLUE, ORANGE, GREEN, RED = "#1b6ca8", "#e08e45", "#4f9d69", "#c8553d"
+BLUE, ORANGE = "#1b6ca8", "#e08e45"
 
-__all__ = ["BLUE", "GREEN", "INK", "MUTED", "ORANGE", "RED", "bare", "panels", "save", "title"]
+__all__ = ["BLUE", "MUTED", "ORANGE", "bare", "headline", "panels", "save"]
 
 
 def panels(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from posetrack.commands.flags import parse
 from tests.posetrack import media
 
 ROOT = Path(__file__).parents[1]
+CARD = ROOT / "posetrack" / "zoo" / "MODEL_CARD.md"
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 SHELL = [line.split("  #")[0].strip() for kind, block in BLOCKS if not kind for line in block.splitlines()]
@@ -55,6 +57,28 @@ def test_python_runs(
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_files_that_it_names_are_there() -> None:
-    for name in re.findall(r"`([\w/]+\.(?:py|md))`|\]\(([\w/]+\.(?:jpg|png|md))\)", README):
-        assert (ROOT / (name[0] or name[1])).is_file(), name
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md")), CARD]
+TEXTS = {path.name: path.read_text() for path in DOCUMENTS}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_files_of_documents_are_there(document: Path) -> None:
+    text = document.read_text()
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (document.parent / link).exists(), link
+    past = document.name == "light_history.md"  # it names what is in the commits of then
+    for name in (
+        [] if past else re.findall(r"`((?:posetrack|scripts|docs|flow|trackers)/[\w/]+\.(?:py|md))`", text)
+    ):
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("document", TEXTS, ids=str)
+def test_scripts_that_documents_name_take_these_words(document: str) -> None:
+    for name, words in re.findall(r"python -m scripts\.(\w+)([^`\n]*)", TEXTS[document]):
+        assert (ROOT / "scripts" / f"{name}.py").is_file() or (ROOT / "scripts" / name).is_dir(), name
+        if name in ("render", "report", "association") and "--" in words:
+            module = import_module(f"scripts.{name}.__main__")
+            commands = getattr(module, "COMMANDS", None) or {"report": module.report}
+            line = words.split(" #")[0] if name != "report" else f"report {words.split(' #')[0]}"
+            parse(name, "", __version__, commands, shlex.split(line))

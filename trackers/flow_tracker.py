@@ -40,7 +40,6 @@ class FlowTrackerSettings:
     nms_iou: float = 0.6  # * boxes that overlap more are one person
     propagate_score: float = 0.5  # * [0] only poses with at least this mean joint score are carried as boxes
     propagate_seconds: float = float("inf")  # * how long flow may stand in for the detector
-    propagate_area: float = 0.0  # [0] share of the box last detected below which a carried one has slid off
 
     # Similarity and matching
     similarity: Similarity = "flow_oks"
@@ -145,9 +144,7 @@ class FlowTracker:
         low = np.where(used, points, np.inf).min(1)  # (M, 2)
         high = np.where(used, points, -np.inf).max(1)
         margin = (high - low) * s.expansion / 2
-        boxes = np.concatenate([low - margin, high + margin], axis=1)
-        whole = box_areas(boxes) >= s.propagate_area * last.detected_areas[carry]
-        return Detections(boxes[whole], mean[carry][whole])
+        return Detections(np.concatenate([low - margin, high + margin], axis=1), mean[carry])
 
     def merge_boxes(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
         """Box NMS over both kinds. A detected box always wins: it comes from this frame's own evidence.
@@ -249,15 +246,14 @@ class FlowTracker:
     def _remember(self, poses: Poses, ids: Ints, propagated: Bools, time: float) -> None:
         """Put this frame at the head of the memory; drop what is too old or replaced."""
         s, memory = self.settings, self._memory
-        detected, areas = np.full(len(ids), time), box_areas(poses.boxes)
+        detected = np.full(len(ids), time)
         if propagated.any():  # unseen by the detector since the frame before, or longer
-            last = np.flatnonzero(memory.frame == self._frame - 1)
-            before = dict(zip(memory.ids[last].tolist(), last.tolist(), strict=True))
+            last = memory.frame == self._frame - 1
+            before = dict(zip(memory.ids[last].tolist(), memory.detected[last].tolist(), strict=True))
             for row in np.flatnonzero(propagated):
-                if (known := before.get(int(ids[row]))) is not None:
-                    detected[row], areas[row] = memory.detected[known], memory.detected_areas[known]
+                detected[row] = before.get(int(ids[row]), time)
         keep = (self._frame - memory.frame < s.memory_frames) & (time - memory.time <= s.memory_seconds)
         if not s.match_all_poses:
             keep &= ~(memory.ids[:, None] == ids).any(1)  # replaced
-        self._memory = Memory.of(poses, ids, self._frame, time, detected, areas) + memory[keep]
+        self._memory = Memory.of(poses, ids, self._frame, time, detected) + memory[keep]
         self._frame += 1

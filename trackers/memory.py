@@ -28,7 +28,6 @@ class Memory:
     frame: Ints  # (M,) in which the pose was seen, counted by the tracker
     time: Seconds  # (M,) of that frame
     detected: Seconds  # (M,) when the detector last saw the person
-    detected_areas: Floats  # (M,) of the box that it gave then, pixels squared
     seen: Floats  # (M, K, 2) joints as they were seen
     scores: Floats  # (M, K)
     boxes: Floats  # (M, 4) as they were seen
@@ -41,17 +40,14 @@ class Memory:
         none, points, joints = np.zeros(0), np.zeros((0, 0, 2), np.float32), np.zeros((0, 0), np.float32)
         whole = np.zeros(0, np.int64)
         boxes = np.zeros((0, 4), np.float32)
-        flat = boxes[:, 0]
-        return Memory(whole, whole, none, none, flat, points, joints, boxes, flat, points, joints > 0)
+        return Memory(whole, whole, none, none, points, joints, boxes, boxes[:, 0], points, joints > 0)
 
     @staticmethod
-    def of(
-        poses: Poses, ids: Ints, frame: int, time: float, detected: Seconds, detected_areas: Floats
-    ) -> Memory:
+    def of(poses: Poses, ids: Ints, frame: int, time: float, detected: Seconds) -> Memory:
         """The people of one frame."""
         M = len(ids)
         return Memory(
-            ids, np.full(M, frame), np.full(M, time), detected, detected_areas,
+            ids, np.full(M, frame), np.full(M, time), detected,
             poses.keypoints, poses.keypoint_scores, poses.boxes, box_areas(poses.boxes),
             poses.keypoints, np.ones(poses.keypoint_scores.shape, np.bool_),
         )  # fmt: skip

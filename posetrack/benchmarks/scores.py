@@ -147,9 +147,9 @@ def box_cases(
         persons += [(*map(float, row), half) for row in rows if np.isfinite(row[3])]
     score, right, box_half = (np.array(column) for column in zip(*boxes, strict=True))
     columns = (np.array(column, np.float64) for column in zip(*persons, strict=True))
-    box, joints, expected, shares, halves = columns
+    box, joints, mapped, shares, halves = columns
     found = Cases(score.astype(np.float64), right, np.ones(len(score)), box_half)
-    return found, FoundPeople(box, joints, expected, shares, halves.astype(np.int64))
+    return found, FoundPeople(box, joints, mapped, shares, halves.astype(np.int64))
 
 
 def share_right(points: NDArray[np.floating], person: Person, human_only: bool, skeleton: Skeleton) -> float:

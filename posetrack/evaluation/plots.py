@@ -78,7 +78,7 @@ def joint_bars(report: PoseTrackReport) -> Figure:
     axes.set_ylabel("percent")
     axes.legend(ncols=4, loc="upper right", bbox_to_anchor=(1, 1.13), frameon=False)
     bare(axes)
-    title(axes, "PoseTrack metrics by joint", _size(report))
+    headline(axes, "PoseTrack metrics by joint", _size(report))
     return figure
 
 
@@ -158,7 +158,7 @@ def timeline(sequence: SequenceResult) -> Figure:
             panel.spines[side].set_visible(False)
         panel.tick_params(axis="y", length=0, colors=INK)
     numbers = f"{int((~followed).sum())} of {len(row)} poses missed, {int(story.switched.sum())} id changes, "
-    title(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
+    headline(axes, sequence.name, numbers + f"{len(story.extra_frame)} extra poses")
     handles = [
         Patch(color=_colour(0), label="followed (number: track id; height: share of joints found)"),
         Patch(color=MISSED, label="missed"),
@@ -220,7 +220,7 @@ def _label(joint: str) -> str:
     return names.get(joint, joint.replace("_", " "))
 
 
-def title(axes: Axes, title: str, subtitle: str) -> None:
+def headline(axes: Axes, title: str, subtitle: str) -> None:
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=22)
     axes.annotate(
         subtitle,

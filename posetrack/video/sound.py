@@ -16,7 +16,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
-from posetrack.video.container import open_input, reason, video_stream
+from posetrack.video.opening import open_input, packets_of, reason, video_stream
 from posetrack.video.source import Video
 from posetrack.video.timeline import AnyPacket, SoundClock, move, picture_clock
 
@@ -99,7 +99,7 @@ class Sound:
         streams = self._input.streams.audio
         leader = video_stream(self._input, self._video.name)
         self._leader = leader.index
-        packets = self._input.demux((leader, *streams))
+        packets = packets_of(self._input, leader, *streams)
         first: dict[int, AnyPacket] = {}
         seen = []
         for packet in packets:

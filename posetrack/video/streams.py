@@ -21,9 +21,9 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from posetrack.errors import InputError
-from posetrack.video.container import reason
 from posetrack.video.devices import Camera, find_camera, in_words, list_cameras
 from posetrack.video.names import address_name
+from posetrack.video.opening import reason
 from posetrack.video.reader import open_video
 from posetrack.video.source import Video
 from posetrack.video.upright import Image, UprightRgb

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.video.clip_file import ClipFile
-from posetrack.video.container import reason
 from posetrack.video.frames import Channel, ClosedError
+from posetrack.video.opening import reason
 from posetrack.video.sound import Sound
 from posetrack.video.source import Video
 

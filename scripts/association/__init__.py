@@ -1,1 +1,1 @@
-"""Simulated detectors, pose networks and flow on real annotated motion, for scripts/study_association.py."""
+"""Simulated detectors, pose networks and flow on real annotated motion (`python -m scripts.association`)."""

@@ -15,7 +15,7 @@ FEW_SOUNDS = 5  # decoded pieces of sound that may be lost without a word
 def media(source: Path, out: Path, words: list[str]) -> tuple[str, str]:
     """The outcome of one input of `posetrack track`, and why."""
     complaints = [word for word in words if word.startswith("posetrack:")]
-    if any("unexpected" in word for word in complaints):
+    if any("please report it" in word for word in complaints):
         return "traceback", "".join(complaints)
     if not any(" frames in " in word for word in words):
         return "refused", ""
@@ -29,7 +29,7 @@ def media(source: Path, out: Path, words: list[str]) -> tuple[str, str]:
 
 def command(code: int, said: str, folder: Path) -> tuple[str, str]:
     """The outcome of a command on a document: every bad end is one line."""
-    if "unexpected" in said or list(folder.glob("*.error.log")):
+    if "please report it" in said or list(folder.glob("*.error.log")):
         return "traceback", said
     if code == 0:
         return "done", ""
@@ -55,7 +55,7 @@ def outputs(out: Path, stem: str, frames: int | None = None, whole: bool = False
         return ""
     try:
         with av.open(str(clip)) as container:
-            times = [float(f.pts * f.time_base) for f in container.decode(video=0)]
+            times = [float(f.time or 0) for f in container.decode(video=0)]
     except (av.FFmpegError, IndexError) as error:
         return f"{clip.name} does not play: {error}"
     gaps = [b - a for a, b in pairwise(times)]
@@ -87,7 +87,7 @@ def decodable(path: Path, kind: str) -> int:
             streams = [s for s in container.streams if s.type == kind and s.codec_context is not None]
             if not streams:
                 return 0
-            streams[0].thread_type = "NONE"
+            streams[0].thread_type = "NONE"  # type: ignore[attr-defined]
             packets = container.demux(streams[0])
             while (packet := next(packets, None)) is not None:
                 try:

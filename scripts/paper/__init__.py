@@ -1,1 +1,1 @@
-"""What the paper prints, what the code gives, and commands for the rest: scripts/paper_tables.py."""
+"""What the paper prints, what the code gives, and commands for the rest (`python -m scripts.paper`)."""

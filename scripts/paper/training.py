@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from posetrack.training.recipes import RECIPES, Recipe
+from posetrack.training.recipe import Recipe
+from posetrack.training.recipes import RECIPES
 from scripts.markdown import table
 from scripts.paper.printed import BY_SIZE, CLASSIFIERS, COCO_VAL, FIGURE_6, IMAGENET, Score
 

@@ -245,36 +245,6 @@ def test_joints_that_flow_lost_do_not_stretch_the_box() -> None:
     np.testing.assert_allclose(expected.boxes[0, [0, 2]], [102 - 0.6, 110 + 0.6], rtol=1e-6)
 
 
-def test_a_box_that_shrinks_has_slid_off_its_person() -> None:
-    # Detected with a box of 20 x 60 = 1200. Flow gathers the joints upwards, so that the carried box shrinks.
-    gather = Gather(0.7)
-    for least, expected in ((0.0, [1, 1, 1]), (0.5, [1, 0, 0])):
-        tracker = flow_tracker(propagate_area=least)
-        ids(tracker, [(CUT, people((100, 100)))])
-        carried = []
-        for index in range(1, 4):
-            boxes = tracker.propagate(gather)
-            carried.append(len(boxes))
-            found = people((100, 100))[[0] * len(boxes)]
-            shrunk = np.float32([[100, 75]]) + (found.keypoints - [100, 75]) * 0.7**index
-            seen = Poses(shrunk, found.keypoint_scores, boxes.boxes, found.scores, found.skeleton)
-            tracker.assign(frame(index), seen, np.ones(len(boxes), bool))
-        assert carried == expected
-
-
-@dataclass(frozen=True)
-class Gather:
-    """Everything comes nearer to (100, 75)."""
-
-    share: float
-    cut: bool = False
-    resumed: bool = False
-
-    def move(self, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        middle = np.float32([100, 75])
-        return middle + (points - middle) * self.share, np.ones(len(points), bool)
-
-
 def test_a_person_lost_by_flow_keeps_its_guessed_box() -> None:
     tracker = flow_tracker()
     ids(tracker, [(CUT, people((100, 100)))])

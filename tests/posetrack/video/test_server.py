@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from posetrack.errors import InputError
-from posetrack.video import container, open_video
+from posetrack.video import open_video, opening
 from tests.posetrack.media import noisy, number_of, numbered, sound_packets, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
@@ -23,6 +23,7 @@ class Site(ThreadingHTTPServer):
     daemon_threads = True
     body = b""
     ranges = True
+    length = True  # and how long each answer is
     cut: int | None = None
     answers = 0
     stall_from: int | None = None  # the answer from which on only the first bytes come
@@ -45,9 +46,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         body = site.body[start:]
-        self.send_header("Content-Length", str(len(body)))
+        if site.length:
+            self.send_header("Content-Length", str(len(body)))
         if site.ranges:
             self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Connection", "close")
         self.end_headers()
         try:
             if site.stall_from is not None and number >= site.stall_from:
@@ -106,6 +109,17 @@ def test_no_parts_of_files_where_none_are_needed(serve: Serve, tmp_path: Path) -
     assert [number_of(f.image) for f in video] == list(range(20))
 
 
+def test_a_stream_of_unknown_length(serve: Serve, tmp_path: Path) -> None:
+    """As live recordings come: no duration in the file, no length from the server."""
+    source = write_video(
+        tmp_path / "a.webm", numbered(20), codec="libvpx", sound="libopus", container={"live": "1"}
+    )
+    writer = copy(serve(source, ranges=False, length=False), tmp_path / "out.mp4")  # type: ignore[arg-type]
+    assert stored_times(writer.path) == stored_times(source)
+    assert sound_packets(writer.path) == sound_packets(source)
+    assert writer.warnings == []
+
+
 def test_answers_that_end_early_are_asked_again(serve: Serve, tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", noisy(40), container={"movflags": "faststart"})
     video = open_video(serve(source, cut=source.stat().st_size // 3))
@@ -117,7 +131,7 @@ def test_a_server_that_ends_early_for_good(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without parts nobody can ask for the rest: what is missing is told."""
-    monkeypatch.setattr(container, "_RECONNECT", {})
+    monkeypatch.setattr(opening, "_RECONNECT", {})
     source = write_video(tmp_path / "a.mp4", noisy(90), container={"movflags": "faststart"})
     video = open_video(serve(source, cut=source.stat().st_size * 5 // 6, ranges=False))
     frames = list(video)
@@ -130,8 +144,8 @@ def test_sound_that_stalls_does_not_hang_the_run(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sound has a connection of its own."""
-    monkeypatch.setattr(container, "NETWORK_TIMEOUT", (2.0, 2.0))
-    monkeypatch.setattr(container, "_RECONNECT", {})
+    monkeypatch.setattr(opening, "NETWORK_TIMEOUT", (2.0, 2.0))
+    monkeypatch.setattr(opening, "_RECONNECT", {})
     source = write_video(tmp_path / "a.mkv", noisy(20), sound=True)
     address = serve(source, ranges=False)
 

@@ -9,7 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from posetrack.video import Video, open_video
+from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
+from posetrack.skeletons import COCO17
+from posetrack.video import open_video
 from tests.posetrack.media import number_of, numbered, sound_times, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
@@ -121,11 +123,11 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
 
 
 def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
-    video: Video = open_video(write_video(tmp_path / "a.mp4", numbered(1), pixel_aspect=Fraction(4, 3)))
-    from posetrack.results.jsonl import Header
-    from posetrack.skeletons import COCO17
-
-    header = Header("a.mp4", 96, 64, 25.0, COCO17, "light", pixel_aspect=float(video.pixel_aspect))
-    assert header.to_dict()["pixel_aspect"] == 1.333333
-    assert Header.from_dict(header.to_dict()).pixel_aspect == 1.333333
-    assert "pixel_aspect" not in Header("a.mp4", 96, 64, 25.0, COCO17, "light").to_dict()
+    for aspect in (Fraction(4, 3), Fraction(1)):
+        video = open_video(write_video(tmp_path / "a.mp4", numbered(1), pixel_aspect=aspect))
+        header = Header("a.mp4", 96, 64, 25.0, COCO17, "light", pixel_aspect=float(video.pixel_aspect))
+        path = tmp_path / f"{aspect.numerator}.jsonl"
+        with JsonlWriter(path, header):
+            pass
+        assert ('"pixel_aspect": 1.333333' in path.read_text()) == (aspect != 1)
+        assert read_jsonl(path).header.pixel_aspect == pytest.approx(float(aspect), abs=1e-6)

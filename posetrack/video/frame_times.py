@@ -1,0 +1,62 @@
+"""When the frames of a stream are shown: always increasing, whatever its header and its packets say."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from heapq import heappop, heappush
+
+import av
+from av.video.stream import VideoStream
+
+_MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
+_RATES = (1e-5, 1e5)  # frames per second that a header is believed
+
+
+class FrameClock:
+    """Times that always increase: the container's where it has them, the average rate where it does not."""
+
+    def __init__(self, time_base: Fraction, fps: float) -> None:
+        self._tick = time_base
+        self._step = max(time_base, Fraction(1 / fps).limit_denominator(100_000))
+        self._last: Fraction | None = None
+
+    def __call__(self, pts: int | None) -> Fraction:
+        last = self._last
+        if pts is None:
+            time = Fraction(0) if last is None else last + self._step
+        else:
+            time = pts * self._tick
+            if last is not None and time <= last:
+                time = last + self._tick
+        self._last = time
+        return time
+
+
+def in_order(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Pictures in order of showing, with times of decoding: each gets the earliest time that is left."""
+    held: deque[av.VideoFrame] = deque()
+    times: list[int] = []
+    for picture in pictures:
+        held.append(picture)
+        if picture.pts is not None:
+            heappush(times, picture.pts)
+        if len(held) > _MOST_B_FRAMES:
+            yield _timed(held.popleft(), times)
+    while held:
+        yield _timed(held.popleft(), times)
+
+
+def _timed(picture: av.VideoFrame, times: list[int]) -> av.VideoFrame:
+    picture.pts = heappop(times) if times else None
+    return picture
+
+
+def rate_of(stream: VideoStream) -> tuple[float, bool]:
+    """Frames per second, and whether the header's own figure, and with it its clock, can be believed."""
+    slowest, fastest = _RATES
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and slowest <= rate <= fastest:
+            return float(rate), not stream.average_rate or stream.average_rate <= fastest
+    return 25.0, not stream.average_rate
