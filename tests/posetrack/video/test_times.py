@@ -150,7 +150,7 @@ def test_a_clock_finer_than_mp4_can_hold_for_long(gap: int, exact: bool, tmp_pat
     """Clocks of 10 MHz: 215 seconds are more ticks than one picture of an MP4 may last."""
     tick = Fraction(1, 10_000_000)
     times = [0, 333_333, 400_003 + gap * 10_000_000 // 2, 400_003 + gap * 10_000_000]
-    source = write_video(tmp_path / "a.mov", numbered(4), times=times, time_base=tick)
+    source = write_video(tmp_path / "a.mov", numbered(4), times=times, time_base=tick, options={"bf": "0"})
     assert open_video(source).time_base == tick
     copy(source, tmp_path / "out.mp4")
     shown = stored_times(tmp_path / "out.mp4")
