@@ -11,6 +11,7 @@ from posetrack import __version__
 from posetrack.commands import (
     bench,
     convert,
+    detect,
     doctor,
     export,
     fetch,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "train": train.train,
     "evaluate": evaluate_.evaluate,
     "convert": convert.convert,
+    "detect": detect.detect,
     "bench": bench.bench,
     "doctor": doctor.doctor,
     "fetch": fetch.fetch,

@@ -71,7 +71,7 @@ def live(
         hub = _hub(load, preset, [preset] if changed else _presets(preset), every, max_clients, record)
         return _serve(address, hub, source, tries, outputs, trails)
     show = window and _can_show(outputs)
-    return _play(source or "0", tries, load(preset), every, outputs, show, trails, draw_boxes)
+    return _play(source or "0", tries, partial(load, preset), every, outputs, show, trails, draw_boxes)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Outputs:
 
 
 def _play(
-    source: str, tries: int | None, tracker: PoseTracker, every: int | None, outputs: Outputs,
+    source: str, tries: int | None, load: Callable[[], PoseTracker], every: int | None, outputs: Outputs,
     show: bool, trails: bool, boxes: bool,
 ) -> int:  # fmt: skip
     """In a window or without; ends with the source, or when somebody closes the window."""
@@ -124,6 +124,7 @@ def _play(
 
     with ExitStack() as stack:
         camera = stack.enter_context(CameraSource(source, reconnect=tries))
+        tracker = load()
         sinks = [stack.enter_context(sink) for sink in outputs.sinks(camera, tracker)]
         recorder = window = None
         if outputs.record is not None:

@@ -16,10 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posetrack.errors import InputError, PoseTrackError
+from posetrack.datasets.pictures import read_picture
+from posetrack.errors import PoseTrackError
 from posetrack.results.annotations import Annotations, Annotations17, read_annotations
 from posetrack.results.check import frame_names, json_files
 from posetrack.results.formats import image_id
@@ -57,18 +55,7 @@ class PoseTrackSequence:
         """
         for index, (path, labelled) in enumerate(zip(self.images, self.labelled, strict=True)):
             if labelled or not labelled_only:
-                yield Frame(_read_image(path), index, index / fps)
-
-
-def _read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, upright."""
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        reason = "cannot be read as a picture" if path.is_file() else "no such file"
-        raise InputError(f"{path}: {reason}; fetch this image again")
-    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8, copy=False)
+                yield Frame(read_picture(path), index, index / fps)
 
 
 def posetrack_sequences(annotations: str | Path, images: str | Path) -> list[PoseTrackSequence]:

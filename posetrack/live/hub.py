@@ -43,6 +43,13 @@ class Hub:
         """Writes into the recordings' folder; None where nothing may be written."""
         return Recorder(self.record, stem, self.recordings) if self.record is not None else None
 
+    @property
+    def full(self) -> str:
+        """What somebody hears for whom there is no place."""
+        return (
+            "the only place is taken" if self.max_clients == 1 else f"all {self.max_clients} places are taken"
+        )
+
     @contextmanager
     def place(self) -> Iterator[bool]:
         """A place for one client, for the length of the block; False where all are taken."""

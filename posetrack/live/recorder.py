@@ -88,7 +88,12 @@ class Recorder:
 
     def start(self, tracker: PoseTracker) -> None:
         """Record from the next frame on. Args: tracker: what the header tells of."""
-        if shutil.disk_usage(_existing(self.folder)).free < LEAST_ROOM:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise PoseTrackError(f"cannot record into {self.folder}: {error.strerror}") from error
+        if free < LEAST_ROOM:
             raise PoseTrackError(f"the disk of {self.folder} is nearly full: free some of it")
         self._tracker = tracker
 
@@ -181,8 +186,3 @@ def _at(tracks: Tracks, index: int, time: float) -> Tracks:
 def _plain(name: str) -> str:
     """A name without anything that a path could be made of."""
     return "".join(c if c.isalnum() else "_" for c in name)[:40] or "live"
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

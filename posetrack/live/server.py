@@ -55,7 +55,7 @@ def create_app(
         if room is None:
             return PlainTextResponse("This server has no source of its own.\n", 404)
         if hub.clients >= hub.max_clients:
-            return PlainTextResponse(f"All {hub.max_clients} places are taken.\n", 503)
+            return PlainTextResponse(f"{hub.full}\n", 503)
         media = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         return StreamingResponse(mjpeg(room, hub), media_type=media)
 
@@ -99,7 +99,7 @@ async def _admit(socket: WebSocket, hub: Hub, serve: Callable[[], Awaitable[None
         if free:
             await serve()
         else:
-            await socket.close(protocol.FULL, f"all {hub.max_clients} places are taken")
+            await socket.close(protocol.FULL, hub.full)
 
 
 def _hello(hub: Hub, room: Room | None) -> dict[str, Any]:

@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import ValidationError
+
+from posetrack.documents import first_fault, shown
+from posetrack.errors import PoseTrackError
 from posetrack.results.annotations import Annotations, Annotations17, Annotations18
 from posetrack.skeletons import POSETRACK17, POSETRACK18, Skeleton
 
@@ -45,10 +51,30 @@ def image_id(file_name: str, fallback: int) -> int:
     return _SOURCES[folder[2]] * 10**10 + int(folder[1]) * 10**4 + int(number[0])
 
 
+@contextmanager
+def _converting(year: int) -> Iterator[None]:
+    """Fields that one year has and the other reads may hold anything where they are not asked for."""
+    try:
+        yield
+    except ValidationError as error:
+        raise PoseTrackError(f"this file cannot be one of {year}: {first_fault(error)}") from None
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        raise PoseTrackError(f"this file cannot be one of {year}: {shown(error)}") from None
+
+
 def to_2018(file: Annotations) -> Annotations18:
-    """A file in the form of 2018, with the 17 joints of 2018; a file of 2018 is returned as it is."""
+    """A file in the form of 2018, with the 17 joints of 2018; a file of 2018 is returned as it is.
+
+    Raises:
+        PoseTrackError: a field that 2017 does not know has a value that 2018 does not allow.
+    """
     if isinstance(file, Annotations18):
         return file
+    with _converting(2018):
+        return _to_2018(file)
+
+
+def _to_2018(file: Annotations17) -> Annotations18:
     extra = file.model_dump(exclude={"annolist"}, exclude_unset=True)
     categories = extra.pop("categories", None) or [category()]  # left there by to_2017
     names = categories[0]["keypoints"]
@@ -151,9 +177,18 @@ def body_box(keypoints: list[float]) -> list[float] | None:
 
 
 def to_2017(file: Annotations) -> Annotations17:
-    """A file in the form of 2017; a file of 2017 is returned as it is. Ears are left out."""
+    """A file in the form of 2017; a file of 2017 is returned as it is. Ears are left out.
+
+    Raises:
+        PoseTrackError: a field that 2018 does not know has a value that 2017 does not allow.
+    """
     if isinstance(file, Annotations17):
         return file
+    with _converting(2017):
+        return _to_2017(file)
+
+
+def _to_2017(file: Annotations18) -> Annotations17:
     names = file.categories[0].keypoints
     slots = [(names.index(name), joint) for joint, name in enumerate(POSETRACK17.keypoints) if name in names]
     people = defaultdict(list)

@@ -101,7 +101,7 @@ def draw(results: Studies, path: Path) -> None:
                 axis.axhline(0, color=MUTED, lw=0.8, zorder=1)
     for row, metric in zip(axes, metrics, strict=True):
         row[0].set_ylabel(f"{COLUMNS[metric]}, difference")
-        row[0].set_ylim(-5, 3)  # what lies lower is bad enough
+        row[0].set_ylim(-6, 6)  # what lies beyond is far enough
     for axis, setting in zip(axes[-1], VALUES, strict=True):
         axis.set_xlabel(setting)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)

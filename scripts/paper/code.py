@@ -79,7 +79,7 @@ TRACKING = (
         "FlowTrackerSettings.expansion",
         0.15,
     ),
-    Rule("detected and carried boxes unified by NMS", TRACKER, "FlowTracker.unify"),
+    Rule("detected and carried boxes unified by NMS", TRACKER, "FlowTracker.merge_boxes"),
     Rule(
         "OKS to the carried poses",
         TRACKER,
@@ -88,7 +88,7 @@ TRACKING = (
         "flow_oks",
     ),
     Rule("greedy matching", TRACKER, "FlowTracker.update", "FlowTrackerSettings.matching", "greedy"),
-    Rule("boxes from 0.5", "posetrack.presets", "build", "PAPER.detector_score", 0.5),
+    Rule("boxes from 0.5", "posetrack.presets", "load", "PAPER.detector_score", 0.5),
     Rule("joints from 0.4 are written", "posetrack.presets", "load", "PAPER.min_joint_score", 0.4),
 )
 METRICS = (

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ from posetrack.results.jsonl import read_jsonl
 from posetrack.types import Frame, Tracks
 from posetrack.video import open_video
 from tests.posetrack import media
+from tests.waiting import wait_until
 
 HEAVY = ("torch", "cv2", "numpy", "av", "scipy", "rich", "pydantic")
 
@@ -336,11 +336,11 @@ def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: in
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    while not lines.exists() or lines.read_bytes().count(b"\n") < 60:
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.05)
+    wait_until(
+        lambda: lines.exists() and lines.read_bytes().count(b"\n") >= 60, lambda: process.poll() is None
+    )
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == code
     tracked = read_jsonl(lines).tracks
     assert 50 <= len(tracked) < 3000

@@ -10,23 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.datasets.lspet import Lspet
-from posetrack.datasets.people import HeldOut, Person
+from posetrack import models
+from posetrack.datasets.people import HeldOut, Person, PoseData
 from posetrack.models.costs import measure
+from posetrack.models.shapes import name_of
 from posetrack.skeletons import POSETRACK18
-from scripts.ablations.pictures import examination, training_pictures
-from scripts.ablations.report import (
-    QUARTER,
-    by_variant,
-    differences,
-    draw_exchange,
-    draw_sizes,
-    input_sizes,
-    spread,
-    table,
-)
-from scripts.ablations.training import Schedule, run
-from scripts.ablations.variants import BASELINE, NARROW, SIZE, VARIANTS, Variant, in_order
+from posetrack.training.examples.people import PeopleExamples
+from scripts.ablation_report import QUARTER, by_variant, differences, draw_exchange, draw_sizes, spread, table
+from scripts.study_ablations import BASELINE, NARROW, SIZES, VARIANTS, Variant, floor, in_order, run
 
 K = len(POSETRACK18)
 
@@ -51,8 +42,8 @@ def test_every_run_is_in_the_order_once() -> None:
 @pytest.mark.parametrize("name", ["SimpleBaseline", "final exchange only, width 18"])
 def test_equal_multiply_adds(name: str) -> None:
     with torch.device("meta"):
-        networks = [VARIANTS[n].build(K) for n in ("HRNet", name)]
-    ours, theirs = (measure(network, SIZE[1], SIZE[0]).multiply_adds for network in networks)
+        networks = [models.create(name_of(VARIANTS[n].network), K) for n in ("HRNet", name)]
+    ours, theirs = (measure(network, 96, 64).multiply_adds for network in networks)
     assert theirs == pytest.approx(ours, rel=0.025)
 
 
@@ -60,7 +51,7 @@ def test_equal_multiply_adds(name: str) -> None:
 def test_heatmaps_have_the_stride_that_the_targets_are_made_for(name: str) -> None:
     variant = VARIANTS[name]
     with torch.device("meta"):
-        heatmaps = variant.build(3).eval()(torch.empty(1, 3, *variant.size[::-1]))
+        heatmaps = models.create(name_of(variant.network), 3).eval()(torch.empty(1, 3, *variant.size[::-1]))
     assert heatmaps.shape[2:] == (variant.size[1] // variant.stride, variant.size[0] // variant.stride)
 
 
@@ -80,28 +71,21 @@ def people(count: int) -> tuple[list[Person], dict[str, np.ndarray]]:
 
 
 PEOPLE, IMAGES = people(6)
-DATA = Lspet(PEOPLE, IMAGES, HeldOut("a", PEOPLE, IMAGES), HeldOut("b", PEOPLE, IMAGES, human_only=False))
+DATA = PoseData("squares", POSETRACK18, PEOPLE, IMAGES)
+ATHLETES, BYSTANDERS = HeldOut("athletes", PEOPLE, IMAGES), HeldOut("b", PEOPLE, IMAGES, human_only=False)
 
 
 def test_pictures_of_a_seed_show_the_same_at_every_size() -> None:
     """Four times the pixels: each joint is twice as far from the middle, and the same joints are inside."""
-    small, large = (training_pictures(DATA, 8, size, seed=1) for size in ((32, 64), (64, 128)))
-    torch.testing.assert_close(
-        small.points * 2 - torch.tensor([32.0, 64]), large.points - torch.tensor([32.0, 64]), atol=1.1, rtol=0
-    )  # a mirrored x goes to W - 1 - x, which does not scale: one pixel
-    both = (small.weights > 0) & (large.weights > 0)
-    assert both.float().mean() > 0.9
-    assert not torch.equal(small.points, training_pictures(DATA, 8, (32, 64), seed=2).points)
-
-
-@pytest.mark.parametrize("heatmap", [(16, 24), (2, 3)])
-def test_the_labels_themselves_are_all_found(heatmap: tuple[int, int]) -> None:
-    seen = examination("athletes", DATA.athletes, SIZE)
-    k = heatmap[0] / seen.regions[:, 2]
-    labels = np.stack([person.keypoints for person in PEOPLE])
-    points = (labels - seen.regions[:, None, :2]) * k[:, None, None] + np.array(heatmap) / 2
-    assert seen.pck(torch.from_numpy(points), heatmap) == 100
-    assert seen.pck(torch.from_numpy(points) + 100, heatmap) == 0
+    examples = []
+    for size in ((32, 64), (64, 128)):
+        recipe = Variant(size=size).recipe(8, seed=1)
+        examples.append(PeopleExamples(recipe, recipe.stage(1.0), DATA))
+    for i in range(8):
+        small, large = (some[i] for some in examples)
+        middle = torch.tensor([32.0, 64])
+        torch.testing.assert_close(small["points"] * 2 - middle, large["points"] - middle, atol=1.1, rtol=0)
+        # A mirrored x goes to W - 1 - x, which does not scale: one pixel.
 
 
 def test_a_blind_guess_finds_what_everybody_shares() -> None:
@@ -111,8 +95,8 @@ def test_a_blind_guess_finds_what_everybody_shares() -> None:
         replace(PEOPLE[0], box=PEOPLE[0].box + shift, keypoints=PEOPLE[0].keypoints + shift)
         for shift in shifts
     ]
-    assert examination("a", HeldOut("a", alike, IMAGES), SIZE).floor() == 100
-    assert examination("a", HeldOut("a", PEOPLE, IMAGES), SIZE).floor() < 30
+    assert floor(HeldOut("a", alike, IMAGES), (64, 96)) == 100
+    assert floor(ATHLETES, (64, 96)) < 30
 
 
 TINY = replace(NARROW, width=4, modules=(1, 1, 1), stem=8, bottleneck=4, bottlenecks=1)
@@ -127,18 +111,12 @@ TINY = replace(NARROW, width=4, modules=(1, 1, 1), stem=8, bottleneck=4, bottlen
     ],
     ids=["HRNet", "lowest resolution", "SimpleBaseline"],
 )
-def test_a_run_learns_and_can_be_repeated(variant: Variant, dark: bool) -> None:
-    pictures = training_pictures(DATA, 48, variant.size, seed=1)
-    examinations = [examination("athletes", DATA.athletes, variant.size)]
-    schedule = Schedule(batch=4, examinations=2, learning_rate=1e-2)
-    first, again = (run(variant, pictures, examinations, 1, schedule) for _ in range(2))
-    losses = first["losses"]
-    assert len(losses) == 12
-    assert np.mean(losses[-3:]) < losses[0]
-    assert losses == again["losses"]
-    assert [point["pictures"] for point in first["curve"]] == [24, 48]
-    assert ("athletes_dark" in first["curve"][-1]) == dark
-    assert first["curve"] == again["curve"]
+def test_a_run_learns_and_is_examined_on_the_way(variant: Variant, dark: bool) -> None:
+    result = run(variant, 384, DATA, [ATHLETES], seed=1)
+    assert len(result["losses"]) == 12  # steps of 32
+    assert np.mean(result["losses"][-3:]) < result["losses"][0]
+    assert [point["pictures"] for point in result["curve"]] == [128, 256, 384]
+    assert ("athletes_dark" in result["curve"][-1]) == dark
 
 
 def line(
@@ -164,7 +142,7 @@ LINES = [
 
 
 def test_the_table_pairs_seeds() -> None:
-    runs = by_variant(LINES, pictures=64, seeds=[1, 2, 3])
+    runs = by_variant(LINES, VARIANTS, pictures=64, seeds=[1, 2, 3])
     assert list(runs) == ["HRNet", "final exchange only", "SimpleBaseline, 32x64"]
     # 9 - 12 and 13 - 14; 38 - 40 and 40 - 43: seed 3 has no partner. Deviations over n - 1.
     assert differences(runs, "final exchange only", "HRNet", "athletes_dark").tolist() == [-3, -1]
@@ -184,17 +162,16 @@ def test_a_single_seed_has_no_spread() -> None:
 
 
 def test_input_sizes_of_both_families_are_the_same() -> None:
-    assert (
-        list(input_sizes("HRNet")) == list(input_sizes("SimpleBaseline")) == [(32, 64), (64, 96), (96, 128)]
-    )
+    ours, theirs = ([size for name, size in SIZES.items() if name.startswith(f)] for f in ("HR", "Simple"))
+    assert ours == theirs == [(32, 64), (64, 96), (96, 128)]
 
 
 def test_figures_are_drawn_of_an_unfinished_study(tmp_path: Path) -> None:
     import cv2
 
-    runs = by_variant(LINES, pictures=64, seeds=[1, 2, 3])
+    runs = by_variant(LINES, VARIANTS, pictures=64, seeds=[1, 2, 3])
     draw_exchange(runs, tmp_path / "curves.png")
-    draw_sizes(runs, tmp_path / "sizes.png")
+    draw_sizes(runs, SIZES, tmp_path / "sizes.png")
     for name in ("curves.png", "sizes.png"):
         picture = cv2.imread(str(tmp_path / name))
         assert picture is not None
@@ -203,12 +180,13 @@ def test_figures_are_drawn_of_an_unfinished_study(tmp_path: Path) -> None:
 
 def test_a_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the run without a line is trained, and its line is added."""
-    import study_ablations
+    from scripts import study_ablations
 
     names = ["HRNet, 32x64", "SimpleBaseline, 32x64"]
     results = tmp_path / "results.jsonl"
     results.write_text(json.dumps(line(names[0], 1, 5, 6, pictures=64)) + "\n")
     monkeypatch.setattr(study_ablations, "read_lspet", lambda folder: DATA)
+    monkeypatch.setattr(study_ablations, "read_held_out", lambda folder: (ATHLETES, BYSTANDERS))
     study_ablations.study(tmp_path, results, 64, [1], names)
     written = study_ablations.read_results(results)
     assert [(r["variant"], r["seed"], r["pictures"]) for r in written] == [(name, 1, 64) for name in names]

@@ -5,13 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
-from posetrack.datasets.together import together
-from posetrack.training.augment import apply_view, view_matrix
 
 from posetrack.datasets.ai_challenger import read_ai_challenger
 from posetrack.datasets.coco import read_coco
+from posetrack.datasets.concatenate import concatenate
 from posetrack.errors import InputError
 from posetrack.skeletons import COCO17, POSETRACK18
+from posetrack.training.examples.augment import apply_view, view_matrix
 from tests.posetrack.datasets.worlds import coco_person, write_ai_challenger, write_coco, write_jpeg
 from tests.posetrack.training.stick_people import stick_people
 
@@ -151,7 +151,7 @@ def test_two_sets_as_one(tmp_path):
     write_jpeg(path.parent / "keypoint_train_images_20170902" / "same.jpg", red=90)
     coco, more = read_coco(tmp_path / "coco", "train"), read_ai_challenger(tmp_path / "more")
 
-    both = together(coco, more)
+    both = concatenate([coco, more])
 
     assert both.name == "coco train and ai_challenger train"
     assert [p.image for p in both.people] == ["coco train/same.jpg", "ai_challenger train/same.jpg"]
@@ -161,13 +161,13 @@ def test_two_sets_as_one(tmp_path):
     pictures = pickle.loads(pickle.dumps(both.pictures))  # as a worker process gets them
     assert [int(pictures[p.image][20, 20, 0]) for p in both.people] == pytest.approx([200, 90], abs=3)
     assert "same.jpg" not in both.pictures
-    assert together(coco) is coco
+    assert concatenate([coco]) is coco
 
 
 def test_what_does_not_go_together():
     sticks = stick_people(1, POSETRACK18)
     with pytest.raises(ValueError, match="do not go together: sticks, sticks"):
-        together(sticks, sticks)
+        concatenate([sticks, sticks])
     other = stick_people(1, COCO17)
     with pytest.raises(ValueError, match="do not go together"):
-        together(sticks, other)
+        concatenate([sticks, other])

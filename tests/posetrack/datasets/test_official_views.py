@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from posetrack.training.augment import (
+
+from posetrack.datasets.people import Person
+from posetrack.pose.crop import crop_regions
+from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
+from posetrack.training.examples.augment import (
     Geometry,
     apply_view,
     half_body_box,
@@ -12,10 +16,6 @@ from posetrack.training.augment import (
     random_view,
     view_matrix,
 )
-
-from posetrack.datasets.people import Person
-from posetrack.pose.crop import crop_regions
-from posetrack.skeletons import COCO17, MPII16, POSETRACK17, POSETRACK18, Skeleton
 from tests.posetrack.datasets import official
 
 LOWER = {  # slots of the official data set classes; PoseTrack 2017 has none there

@@ -248,7 +248,7 @@ def test_only_recordings_of_this_server_can_be_fetched(server: Server) -> None:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     clip = tmp_path_factory.mktemp("own") / "clip.mp4"
-    write_video(clip, [block(20 + n % 40) for n in range(1500)], fps=25)  # a minute
+    write_video(clip, [block(20 + n % 40) for n in range(600)], fps=10)  # a minute
     with Server(system=block_tracker, source=clip) as running:
         yield running
 

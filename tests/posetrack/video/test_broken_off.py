@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from posetrack.results.jsonl import read_jsonl
 from posetrack.video import open_video
 from tests.posetrack.media import number_of, numbered, write_video
+from tests.waiting import wait_until
 
 RUN = """
 import sys, time
@@ -40,13 +40,11 @@ def test_broken_off(end: str, tmp_path: Path) -> None:
     lines = tmp_path / "out" / "a.jsonl"
     run = subprocess.Popen([sys.executable, "-c", RUN, source, lines.parent], stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
-        while not (lines.exists() and lines.read_bytes().count(b"\n") > ENOUGH):
-            assert run.poll() is None, run.stderr
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(
+            lambda: lines.exists() and lines.read_bytes().count(b"\n") > ENOUGH, lambda: run.poll() is None
+        )
         run.send_signal(signal.Signals[end])
-        run.communicate(timeout=60)
+        run.communicate()
     finally:
         run.kill()
     tracks = read_jsonl(lines).tracks

@@ -40,14 +40,12 @@ def test_a_file_plays_at_its_own_pace_and_the_newest_frame_wins(tmp_path: Path) 
 def test_leaving_early_ends_the_thread(tmp_path: Path) -> None:
     before = threading.active_count()
     path = write_video(tmp_path / "clip.mp4", numbered(200), fps=10)
-    start = time.monotonic()
     with CameraSource(path) as camera:
         for frame in camera:
             if frame.index == 1:
                 break
     assert threading.active_count() == before
-    assert time.monotonic() - start < 15  # of the 20 seconds that the clip lasts
-    assert not camera.complete
+    assert not camera.complete  # the end of the clip was not waited for
 
 
 def test_an_absent_camera() -> None:

@@ -12,6 +12,7 @@ import pytest
 from posetrack.video import open_video, prefetch
 from posetrack.video.frames import Channel, ClosedError
 from tests.posetrack.media import number_of, numbered, write_video
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def test_runs_ahead_but_only_so_far() -> None:
     source = Source()
     items = prefetch(source, 4)
     next(items)
-    wait_for(lambda: source.made == 6)  # one taken, four waiting, one in hand
+    wait_until(lambda: source.made == 6)  # one taken, four waiting, one in hand
     time.sleep(0.05)
     assert source.made == 6
     items.close()
@@ -116,10 +117,3 @@ def test_channel_as_mailbox() -> None:
     channel.close()
     with pytest.raises(ClosedError):
         channel.replace(4)
-
-
-def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + 10
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    assert condition()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from ablations.variants import VARIANTS
 from numpy.typing import NDArray
 
 mpl.use("Agg")
@@ -30,11 +29,11 @@ COLOURS = {
 RESOLUTIONS = {4: "HRNet", 8: "heatmaps at 1/8", 16: "heatmaps at 1/16", 32: "heatmaps at 1/32"}
 
 
-def by_variant(lines: Iterable[Run], pictures: int, seeds: Sequence[int]) -> Runs:
-    """The runs of one budget, variants in the order of the study, seeds in the order given."""
+def by_variant(lines: Iterable[Run], names: Iterable[str], pictures: int, seeds: Sequence[int]) -> Runs:
+    """The runs of one budget, variants and seeds in the order given."""
     runs: Runs = {}
     found = {(line["variant"], line["seed"]): line for line in lines if line["pictures"] == pictures}
-    for name in VARIANTS:
+    for name in names:
         of_name = {seed: found[name, seed] for seed in seeds if (name, seed) in found}
         if of_name:
             runs[name] = of_name
@@ -103,18 +102,24 @@ def draw_exchange(runs: Runs, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_sizes(runs: Runs, path: Path) -> None:
-    """Figure 5: resolution of the heatmap. Figure 6: size of the input."""
+def draw_sizes(runs: Runs, sizes: Mapping[str, tuple[int, int]], path: Path) -> None:
+    """Figure 5: resolution of the heatmap. Figure 6: size of the input.
+
+    Args:
+        sizes: width and height of the input of each variant of Figure 6, by its name, smallest first.
+    """
     figure, axes = plt.subplots(2, 2, figsize=(10, 7), sharey="row", sharex="col")
     for row in range(2):
         shown = {stride: name for stride, name in RESOLUTIONS.items() if name in runs}
         _points(axes[row, 0], range(len(shown)), [runs[n] for n in shown.values()], QUARTER[row], "HRNet")
         axes[row, 0].set_xticks(range(len(shown)), [f"1/{stride}" for stride in shown])
         for family in ("HRNet", "SimpleBaseline"):
-            swept = {size: name for size, name in input_sizes(family).items() if name in runs}
-            x = [size[1] for size in swept]
-            _points(axes[row, 1], x, [runs[n] for n in swept.values()], DARK[row], family)
-            axes[row, 1].set_xticks(x, [f"{w}x{h}" for w, h in swept])
+            swept = {
+                name: size for name, size in sizes.items() if name.split(",")[0] == family and name in runs
+            }
+            x = [height for _, height in swept.values()]
+            _points(axes[row, 1], x, [runs[name] for name in swept], DARK[row], family)
+            axes[row, 1].set_xticks(x, [f"{w}x{h}" for w, h in swept.values()])
         axes[row, 0].set_ylabel(f"{QUARTER[row]}, PCK@0.2, %")
     axes[0, 0].set_title("heatmap resolution (Figure 5)")
     axes[0, 1].set_title("input size (Figure 6)")
@@ -122,12 +127,6 @@ def draw_sizes(runs: Runs, path: Path) -> None:
     axes[1, 1].set_xlabel("width x height, pixels")
     axes[0, 1].legend(frameon=False)
     _save(figure, path)
-
-
-def input_sizes(family: str) -> dict[tuple[int, int], str]:
-    """The variants of "HRNet" or "SimpleBaseline" by their input size, smallest first."""
-    names = [name for name in VARIANTS if name.split(",")[0] == family]
-    return {VARIANTS[name].size: name for name in sorted(names, key=lambda name: VARIANTS[name].size)}
 
 
 def _points(axis: Any, x: Sequence[int], rows: list[dict[int, Run]], which: str, label: str) -> None:
