@@ -54,7 +54,7 @@ class Session:
     def reset(self) -> None:
         """Forget everybody; whoever comes gets an identity that nobody had."""
         self._offset = self._highest
-        self._pairs = self._system.follow(self._frames(), batch_size=1)
+        self._pairs = self._system.follow(self._frames(), live=True)
         self._detector.reset()
 
     def step(self, image: Any, time: float) -> tuple[Frame, Tracks]:
