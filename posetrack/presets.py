@@ -51,6 +51,7 @@ LIGHT = Preset(
     tracker=FlowTrackerSettings(
         match_joint_score=0.1,
         threshold=0.2,
+        unseen_prior=0.5,
         nms_iou=0.5,
         propagate_score=0.5,
         propagate_seconds=1.0,

@@ -1,8 +1,8 @@
 """Whether loading and augmenting pictures keeps up with a network, and where its time goes.
 
-    python scripts/benchmark_loading.py                                   # generated 640x480 JPEGs as COCO
-    python scripts/benchmark_loading.py --size 1280x720 --network hrnet_w32
-    python scripts/benchmark_loading.py --data ../shared/data/lspet       # pictures in memory
+    python -m scripts.benchmark_loading                                   # generated 640x480 JPEGs as COCO
+    python -m scripts.benchmark_loading --size 1280x720 --network hrnet_w32
+    python -m scripts.benchmark_loading --data LSPET       # pictures in memory
 
 Stages are timed in CPU time of one thread, on the same draws. "decode, half" reads a JPEG at half of its size
 where the crop shows it at that or less: what it would save (little: a JPEG's bits must all be read). The rate
@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -105,12 +106,15 @@ def stages(data: PoseData, pictures: int) -> float:
             matrix, mirrored = random_view(person, skeleton, size, RECIPE.geometry, rng)
         with stage("decode"):
             image = data.pictures[person.image]
-        half = isinstance(data.pictures, Folder) and np.hypot(matrix[0, 0], matrix[1, 0]) <= 0.5
-        halves += half and i >= 0
+        folder = data.pictures if isinstance(data.pictures, Folder) else None
+        if folder is not None and np.hypot(matrix[0, 0], matrix[1, 0]) > 0.5:
+            folder = None  # half of its size would be too small
+        halves += folder is not None and i >= 0
         with stage("decode, half"):
-            if half:
+            if folder is not None:
                 flags = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
-                small = cv2.imread(str(data.pictures.root / person.image), flags)
+                small = cv2.imread(str(folder.root / person.image), flags)
+                assert small is not None
                 cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=small)
             else:
                 data.pictures[person.image]
@@ -151,7 +155,8 @@ def cpu_seconds() -> float:
 
 def training_rate(data: PoseData, name: str, batch: int = 2, steps: int = 5) -> tuple[float, float]:
     """Pictures/s of training with one worker, and the share of the time that the network waits for it."""
-    network = models.create(name, keypoints=len(data.skeleton)).train().to(memory_format=torch.channels_last)
+    network = models.create(name, keypoints=len(data.skeleton)).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters())
     plan = Plan(len(data.people), batch, epochs=1e6)
     batches = iter(loader(PeopleExamples(RECIPE, RECIPE.stage(1), data), RankBatches(plan), workers=1))
@@ -164,7 +169,7 @@ def training_rate(data: PoseData, name: str, batch: int = 2, steps: int = 5) -> 
         size = (heatmaps.shape[3], heatmaps.shape[2])
         targets, seen = official_targets(made["points"] / 4, made["weights"], size, RECIPE.sigma)
         optimiser.zero_grad()
-        joints_mse(heatmaps, targets, seen).backward()
+        joints_mse(heatmaps, targets, seen).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         times[-1].append(time.perf_counter())
     start, loaded, end = np.array(times[1:]).T  # the first step starts the worker
@@ -174,7 +179,8 @@ def training_rate(data: PoseData, name: str, batch: int = 2, steps: int = 5) -> 
 def generate(root: Path, width: int, height: int, pictures: int = 24) -> None:
     """COCO's folders with photo-like JPEGs: detail at every scale, three people each."""
     rng = np.random.default_rng(1)
-    images, people = [], []
+    images: list[dict[str, Any]] = []
+    people: list[dict[str, Any]] = []
     (root / "train2017").mkdir(parents=True)
     (root / "annotations").mkdir()
     for i in range(pictures):

@@ -1,7 +1,7 @@
 """Hostile inputs by the thousand through the command line: counts how each of them ends.
 
-    PYTHONPATH=. python scripts/soak.py                            # the campaign: hours; also `make soak`
-    PYTHONPATH=. python scripts/soak.py --media 100 --documents 100 --kills 4 --disks 10 --frames 0 --seed 7
+    python -m scripts.soak                                         # the campaign: hours; also `make soak`
+    python -m scripts.soak --media 100 --documents 100 --kills 4 --disks 10 --frames 0 --seed 7
 
 Media are written with known frames, then damaged by a seeded random: bytes flipped, cut, doubled, swapped,
 joined. Many go into one `posetrack track`; if that dies, the input that it was at is blamed and the rest goes
@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from hostile import inputs, judge
+from scripts.hostile import inputs, judge
 
 GOOD = ("done", "told", "refused")
 BAD = ("traceback", "signal", "hang", "broken", "silent")

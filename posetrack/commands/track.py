@@ -161,7 +161,6 @@ def track_video(
             models = {**system.models, "detector": Path(boxes).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
-            stack.enter_context(locked(outputs[0]))
             header = header_of(clip, system)
             sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
             if video:

@@ -52,8 +52,10 @@ def write_media(folder: Path) -> list[Path]:
     images = [Image.fromarray(image) for image in media.numbered(4)]
     for name, more in (("a.png", 0), ("a.jpg", 0), ("b.png", 3), ("b.webp", 3), ("b.tif", 3)):
         path = folder / name
-        several = {"save_all": True, "append_images": images[1 : 1 + more], "duration": 100} if more else {}
-        images[0].save(path, **several)
+        several: dict[str, Any] = (
+            {"save_all": True, "append_images": images[1 : 1 + more], "duration": 100} if more else {}
+        )
+        images[0].save(path, **(several if more else {}))
         made.append(path)
     return made
 

@@ -55,7 +55,7 @@ def outputs(out: Path, stem: str, frames: int | None = None, whole: bool = False
         return ""
     try:
         with av.open(str(clip)) as container:
-            times = [float(f.pts * f.time_base) for f in container.decode(video=0)]
+            times = [float(f.time or 0) for f in container.decode(video=0)]
     except (av.FFmpegError, IndexError) as error:
         return f"{clip.name} does not play: {error}"
     gaps = [b - a for a, b in pairwise(times)]
@@ -87,7 +87,7 @@ def decodable(path: Path, kind: str) -> int:
             streams = [s for s in container.streams if s.type == kind and s.codec_context is not None]
             if not streams:
                 return 0
-            streams[0].thread_type = "NONE"
+            streams[0].thread_type = "NONE"  # type: ignore[attr-defined]
             packets = container.demux(streams[0])
             while (packet := next(packets, None)) is not None:
                 try:

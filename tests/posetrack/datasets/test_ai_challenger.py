@@ -5,13 +5,13 @@ import pickle
 
 import numpy as np
 import pytest
-from posetrack.training.augment import apply_view, view_matrix
 
 from posetrack.datasets.ai_challenger import read_ai_challenger
 from posetrack.datasets.coco import read_coco
 from posetrack.datasets.concatenate import concatenate
 from posetrack.errors import InputError
 from posetrack.skeletons import COCO17, POSETRACK18
+from posetrack.training.examples.augment import apply_view, view_matrix
 from tests.posetrack.datasets.worlds import coco_person, write_ai_challenger, write_coco, write_jpeg
 from tests.posetrack.training.stick_people import stick_people
 

@@ -95,7 +95,7 @@ def test_devices_are_no_videos(device: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        b"caf\xe9.mp4",
+        b"\xe9t\xe9.mp4",
         b"\xff\xfe\x80.mp4",
         "二".encode() * 83 + b".mp4",
         b"x" * 251 + b".mp4",
