@@ -23,6 +23,7 @@ class FrameClock:
         self._step = max(time_base, Fraction(1 / fps).limit_denominator(100_000))
         self._last: Fraction | None = None
         self._shift = Fraction(0)
+        self._hole: Fraction = max(Fraction(HOLE), 100 * self._step)
 
     def __call__(self, pts: int | None) -> Fraction:
         last = self._last
@@ -30,7 +31,7 @@ class FrameClock:
             time = Fraction(0) if last is None else last + self._step
         else:
             time = pts * self._tick + self._shift
-            if last is not None and time > last + max(HOLE, 100 * self._step):
+            if last is not None and time > last + self._hole:
                 self._shift += last + self._step - time
                 time = last + self._step
             elif last is not None and time <= last:
