@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from posetrack.extras import EXTRAS, advice
-from tests.posetrack import media
+from scripts import media
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -13,7 +13,7 @@ import pytest
 from posetrack.video import expand_sources, open_video
 from posetrack.video.frame_times import FrameClock
 from posetrack.video.names import address_name
-from tests.posetrack.media import UNEVEN, number_of, numbered, picture, write_video
+from scripts.media import UNEVEN, number_of, numbered, picture, write_video
 
 
 @dataclass

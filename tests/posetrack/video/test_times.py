@@ -12,7 +12,7 @@ import pytest
 from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
 from posetrack.skeletons import COCO17
 from posetrack.video import open_video
-from tests.posetrack.media import number_of, numbered, sound_times, stored_times, write_video
+from scripts.media import number_of, numbered, sound_times, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
 EVEN = [n / 25 for n in range(25)]
