@@ -1,4 +1,4 @@
-"""Real media for tests and the soak: small videos whose frames carry their number, so that order and time show.
+"""Real media for tests and the soak: small videos whose frames carry their number, so order and time show.
 
 >>> write_video("clip.mp4", numbered(30), fps=25, rotation=90, sound=True)
 >>> [number_of(frame.image) for frame in open_video("clip.mp4")] == list(range(30))
