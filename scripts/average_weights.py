@@ -1,6 +1,6 @@
 """The mean of two weights files of one network: two stretches of a training, each better at something.
 
-    python scripts/average_weights.py first.safetensors second.safetensors --share 0.5 --out mean.safetensors
+    python -m scripts.average_weights first.safetensors second.safetensors --share 0.5 --out mean.safetensors
 
 Works for weights that have a common past: one was trained on from the other, or both from a third (Wortsman
 et al., Model soups, ICML 2022). The metadata are the second file's, without its calibration and its accuracy,

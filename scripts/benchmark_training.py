@@ -1,7 +1,7 @@
 """How fast the networks train on this machine, and what channels-last, bf16 and torch.compile change.
 
-    python scripts/benchmark_training.py [--device cpu|cuda] [--networks hrnet_w32 ...] [--json FILE]
-    python scripts/benchmark_training.py --threads 1 --cpu-time        # on a core that others use too
+    python -m scripts.benchmark_training [--device cpu|cuda] [--networks hrnet_w32 ...] [--json FILE]
+    python -m scripts.benchmark_training --threads 1 --cpu-time        # on a core that others use too
 
 A step is forward, loss, backward and Adam on pictures that lie on the device already; loading them is
 measured elsewhere. In every round each variant has one turn, so that whatever else the machine does slows all

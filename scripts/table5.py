@@ -63,7 +63,7 @@ class Row:
 
 
 def rows(settings: FlowTrackerSettings, memories: Iterable[int] = MEMORIES) -> list[Row]:
-    """Every combination. Without flow in the similarity only the last frame is remembered, as there."""
+    """Every combination. Without flow in the similarity one frame is remembered, as in the paper."""
     kinds: list[tuple[Literal["iou", "oks", "flow_oks"], int]] = [("iou", 1), ("oks", 1)]
     kinds += [("flow_oks", memory) for memory in memories]
     matchings: tuple[Literal["greedy", "hungarian"], ...] = ("greedy", "hungarian")
