@@ -256,7 +256,9 @@ def slowed(system: PoseTracker, factor: float) -> PoseTracker:
 
             return working
 
-    return replace(system, detector=Slow(system.detector), estimator=Slow(system.estimator))
+    detector: Any = Slow(system.detector)
+    estimator: Any = Slow(system.estimator)
+    return replace(system, detector=detector, estimator=estimator)
 
 
 class _Load:
