@@ -11,6 +11,8 @@ setup: .venv/ready
 
 # uv installs the whole pinned set in parallel; it comes from pip, into the same environment.
 .venv/ready: requirements.txt requirements-dev.txt requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "$$($(PYTHON) -V 2>&1) does not serve: give one of 3.11 to 3.13, as in: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock

@@ -148,7 +148,7 @@ def _import_ptlflow() -> ModuleType:
         loguru.logger.disable("ptlflow")
     except ImportError as error:
         raise ValueError(
-            f"PTLFlow cannot be imported ({error}); install ptlflow, or choose another flow"
+            f"PTLFlow cannot be imported ({error}): pip install 'posetrack[flow]', or choose another flow"
         ) from None
     module: ModuleType = ptlflow
     return module

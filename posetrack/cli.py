@@ -28,6 +28,7 @@ from posetrack.commands.flags import Command, parse
 from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
 from posetrack.commands.streams import complaint, safe_streams
 from posetrack.errors import PoseTrackError
+from posetrack.extras import advice
 from posetrack.namesakes import refuse_namesakes
 
 COMMANDS: dict[str, Command] = {
@@ -79,6 +80,11 @@ def _run(words: Sequence[str] | None) -> int:
         return command(**values) or DONE
     except PoseTrackError as error:
         complain(str(error))
+        return WRONG_REQUEST
+    except ModuleNotFoundError as error:
+        if (line := advice(error)) is None:
+            raise
+        complain(line)
         return WRONG_REQUEST
     except KeyboardInterrupt as stop:
         complain("interrupted: what was finished is kept")

@@ -15,9 +15,8 @@ from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
 from posetrack.errors import InputError
+from posetrack.errors import shortened as shortened
 from posetrack.limits import FRAMES, PIXELS
-
-SHOWN = 80  # characters of a value, or of a place in a file, in a message
 
 Pixel: TypeAlias = Annotated[float, Field(ge=-PIXELS, le=PIXELS, allow_inf_nan=False)]
 Real: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]  # seconds, raw scores
@@ -34,10 +33,6 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a whole number of thousands of digits"
     return shortened(text)
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def place(location: tuple[int | str, ...]) -> str:

@@ -7,3 +7,11 @@ class PoseTrackError(Exception):
 
 class InputError(PoseTrackError):
     """One input among several that failed; the others are still done. The command ends with exit code 1."""
+
+
+SHOWN = 80  # characters of what a file says, in a message
+
+
+def shortened(text: str) -> str:
+    """A value of a file as messages show it, however long it is."""
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

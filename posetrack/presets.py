@@ -158,7 +158,7 @@ def load(
         lambda name: networks.create(name, device=place, weights=file, decoder=dark, flip_test=flip),
     )
     scale = flow_scale or chosen.flow_scale
-    the_flow, flow_name = _part(flow, chosen.flow, lambda name: _flow(name, place, scale))
+    the_flow, flow_name = _part(flow, chosen.flow, lambda name: create_flow(name, place, scale))
     the_tracker, tracker_name = _part(tracker, "flow", lambda name: _tracker(name, chosen.tracker))
     return PoseTracker(
         the_detector,
@@ -193,7 +193,12 @@ def _part(given: Any, default: str, create: Callable[[str], Any]) -> tuple[Any, 
     return given, type(given).__name__
 
 
-def _flow(name: str, device: str, scale: float | None) -> Flow:
+def create_flow(name: str, device: str, scale: float | None = None) -> Flow:
+    """A flow with its weights.
+
+    Raises:
+        PoseTrackError: an unknown name, or weights that are not there.
+    """
     import flow
     from posetrack import zoo
 

@@ -210,7 +210,7 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._said = queue.Queue()
-        words = [sys.executable, str(Path(__file__).parent / "hostile" / "worker.py")]
+        words = [sys.executable, "-m", "scripts.hostile.worker"]
         self._process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
         )

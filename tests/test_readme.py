@@ -12,7 +12,7 @@ import pytest
 from posetrack import __version__
 from posetrack.cli import COMMANDS
 from posetrack.commands.flags import parse
-from tests.posetrack import media
+from scripts import media
 
 ROOT = Path(__file__).parents[1]
 CARD = ROOT / "posetrack" / "zoo" / "MODEL_CARD.md"

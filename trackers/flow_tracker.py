@@ -8,6 +8,7 @@ M remembered poses, N new ones, K keypoints.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -38,6 +39,7 @@ class FlowTrackerSettings:
     propagate: bool = True  # look for everybody of the frame before where flow took their joints
     expansion: float = 0.15  # of the carried joints' extent, shared by both sides
     nms_iou: float = 0.6  # * boxes that overlap more are one person
+    nms_order: Literal["detected_first", "score"] = "detected_first"  # ["score"] which of them stays
     propagate_score: float = 0.5  # * [0] only poses with at least this mean joint score are carried as boxes
     propagate_seconds: float = float("inf")  # * how long flow may stand in for the detector
 
@@ -45,8 +47,9 @@ class FlowTrackerSettings:
     similarity: Similarity = "flow_oks"
     memory_frames: int = 8  # * L_Q: how many frames back a person can be found again
     memory_seconds: float = float("inf")  # * the same as a time: holds at every frame rate
+    direct_flow: bool = False  # [True] to each remembered frame anew, not frame by frame; needs `between`
     match_all_poses: bool = True  # compare with all remembered poses of a person, not only with the newest
-    threshold: float = 0.15  # * least similarity of a match
+    threshold: float = 0.15  # * [0] least similarity of a match
     unseen_prior: float = (
         1.0  # [1] how much likelier a pose is somebody seen a frame ago than one unseen since
     )
@@ -62,6 +65,20 @@ class FlowTrackerSettings:
     birth_score: float = 0.3  # * [0] an unmatched person starts a track from this score on
     duplicate_oks: float = 0.7  # * [1] of two new poses more alike than this, the weaker one is dropped
 
+
+# What the paper says and nothing else. Its box NMS needs a limit, which every public code sets to 0.5.
+PAPER_LETTER = FlowTrackerSettings(
+    nms_iou=0.5,
+    nms_order="score",
+    propagate_score=0.0,
+    direct_flow=True,
+    threshold=0.0,
+    match_joint_score=0.0,
+    birth_score=0.0,
+    duplicate_oks=1.0,
+)
+
+Between = Callable[[NDArray[np.uint8], NDArray[np.uint8]], Motion]  # from one picture to a later one
 
 GLITCH_FRAMES = 5  # for which the people of before a cut are kept, as flow.cuts.RETURN_FRAMES
 
@@ -80,14 +97,18 @@ class FlowTracker:
     """One call per frame: `update`, which carries, merges boxes, looks again and assigns identities."""
 
     settings: FlowTrackerSettings = field(default_factory=FlowTrackerSettings)
+    between: Between | None = None  # flow from a remembered picture to the newest, for `direct_flow`
 
     def __post_init__(self) -> None:
+        if self.settings.direct_flow and self.between is None:
+            raise ValueError("direct_flow: give `between`, the flow from one picture to another")
         self.reset()
 
     def reset(self) -> None:
         self._memory = Memory.empty()  # Q of the paper
         self._gallery = Gallery(self.settings.reid_seconds)
         self._suspended: _Suspended | None = None
+        self._pictures: dict[int, NDArray[np.uint8]] = {}  # of remembered frames, for direct flow
         self._frame = 0  # of the next update
         self._next_id = 1
 
@@ -95,6 +116,8 @@ class FlowTracker:
         self, frame: Frame, motion: Motion, detections: Detections, poses: Poses, estimate: Estimate
     ) -> Tracks:
         expected = self.propagate(motion)
+        if self.settings.direct_flow:
+            self._carry_directly(frame)
         kept, missed = self.merge_boxes(detections, expected)
         everybody = poses[kept] + estimate(missed) if len(missed) else poses[kept]
         return self.assign(frame, everybody, propagated=np.arange(len(everybody)) >= len(kept))
@@ -114,6 +137,22 @@ class FlowTracker:
         elif self.settings.propagate:  # only boxes are wanted: the newest frame is enough
             last = last.moved(motion)
         return self._expected(last) if self.settings.propagate and len(last) else Detections.empty()
+
+    def _carry_directly(self, frame: Frame) -> None:
+        """Joints of older frames where one flow takes them, instead of a chain; a cut forgets all."""
+        memory, between = self._memory, self.between
+        if between is not None and self.settings.similarity == "flow_oks":
+            carried, followed = memory.carried.copy(), memory.followed.copy()
+            for number in set(memory.frame.tolist()) & self._pictures.keys() - {self._frame - 1}:
+                rows = memory.frame == number
+                motion = between(self._pictures[number], frame.image)
+                points, visible = motion.move(memory.seen[rows].reshape(-1, 2))
+                carried[rows] = points.reshape(-1, *carried.shape[1:])
+                followed[rows] = visible.reshape(-1, followed.shape[1])
+            self._memory = replace(memory, carried=carried, followed=followed)
+        oldest = self._frame - self.settings.memory_frames
+        kept = {n: image for n, image in self._pictures.items() if n > oldest and len(memory)}
+        self._pictures = kept | {self._frame: frame.image}
 
     def _suspend(self) -> None:
         """A cut: nobody is remembered. But for some frames it may turn out to have been a glitch."""
@@ -149,10 +188,16 @@ class FlowTracker:
     def merge_boxes(self, seen: Detections, expected: Detections) -> tuple[NDArray[np.intp], Detections]:
         """Box NMS over both kinds. A detected box always wins: it comes from this frame's own evidence.
 
+        In the order of scores ("score") a carried box may win, too: the paper makes no difference.
+
         Returns:
-            Rows of `seen` to keep, in order, and those of `expected` that nothing detected covers.
+            Rows of `seen` to keep, in order, and those of `expected` that are to be looked at.
         """
         limit = self.settings.nms_iou
+        if self.settings.nms_order == "score":
+            both = Detections.concatenate([seen, expected])
+            rows = np.sort(nms(both.boxes, both.scores, limit))
+            return rows[rows < len(seen)], expected[rows[rows >= len(seen)] - len(seen)]
         kept = np.sort(nms(seen.boxes, seen.scores, limit))
         if not len(expected):
             return kept, expected

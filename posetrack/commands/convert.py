@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from posetrack.errors import PoseTrackError
 
@@ -15,9 +15,7 @@ def convert(
     source: Annotated[Path, "a checkpoint of any form that posetrack reads"],
     target: Annotated[Path, "the safetensors file to write"],
     *,
-    store: Annotated[
-        Literal["half", "int8"] | None, "in 16 bits, or kernels in 8; as it is by default"
-    ] = None,
+    half: Annotated[bool, "in 16 bits; as it is by default"] = False,
     metadata: Annotated[list[str] | None, "KEY=VALUE: what the file shall say of itself, too"] = None,
     overwrite: Annotated[bool, "replace the file if it is there already"] = False,
 ) -> int:
@@ -25,14 +23,14 @@ def convert(
 
     Such files open at once, cannot run code, and say in their metadata where they come from.
     """
-    print(convert_checkpoint(source, target, store, metadata or (), overwrite=overwrite))
+    print(convert_checkpoint(source, target, half, metadata or (), overwrite=overwrite))
     return 0
 
 
 def convert_checkpoint(
     source: Path,
     target: Path,
-    store: Literal["half", "int8"] | None = None,
+    half: bool = False,
     metadata: list[str] | tuple[str, ...] = (),
     *,
     overwrite: bool = False,
@@ -45,7 +43,7 @@ def convert_checkpoint(
     from safetensors.torch import save_file
 
     from posetrack.files import replacing
-    from posetrack.zoo import int8, read_checkpoint, read_metadata
+    from posetrack.zoo import read_checkpoint, read_metadata
     from posetrack.zoo.loading import describe
 
     if target.exists() and not overwrite:
@@ -57,9 +55,7 @@ def convert_checkpoint(
     what = describe(state) or "a network of another project"
     # How our own weights are to be used, and their licence: without it they would be taken for others.
     facts = read_metadata(source) if source.suffix == ".safetensors" else {}
-    stored = (
-        int8.pack(state) if store == "int8" else {k: _stored(t, store == "half") for k, t in state.items()}
-    )
+    stored = {key: _stored(tensor, half) for key, tensor in state.items()}
     with replacing(target) as temporary:
         save_file(stored, temporary, {**facts, "network": what, "source": source.name, **notes})
     return f"{target}: {what}, {len(state)} tensors, {target.stat().st_size / 1e6:.1f} MB"

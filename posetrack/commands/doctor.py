@@ -71,12 +71,21 @@ def _cores() -> int:
 
 def _packages() -> Iterator[Finding]:
     needed = ("torch", "torchvision", "opencv-python", "numpy", "scipy", "av", "safetensors", "rich")
-    optional = ("openvino", "ptlflow", "motmetrics", "pyarrow", "matplotlib", "pycocotools", "lightning")
+    optional = {
+        "openvino": "openvino",  # wherever there is a wheel
+        "ptlflow": "'posetrack[flow]'",
+        "starlette": "'posetrack[live]'",
+        "ray": "'posetrack[cluster]'",
+        "pyarrow": "'posetrack[parquet]'",
+        "matplotlib": "'posetrack[plots]'",
+        "tensorboard": "'posetrack[train]'",
+    }
     for name in (*needed, *optional):
         try:
             yield Finding(name, True, version(name))
         except PackageNotFoundError:
-            yield Finding(name, False, f"not installed: pip install {name}", name in needed)
+            remedy = f"not installed: pip install {optional.get(name, name)}"
+            yield Finding(name, False, remedy, name in needed)
 
 
 def _device() -> str:

@@ -114,7 +114,7 @@ def submit_all(
             f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
         )
     result = Submission()
-    with_boxes = (lambda sequence: tracker) if boxes is None else _box_source(tracker, boxes)
+    with_boxes = (lambda sequence: tracker) if boxes is None else box_source(tracker, boxes)
     for number, sequence in enumerate(sequences, 1):
         target = out / f"{sequence.name}.json"
         if target.exists() and not overwrite:
@@ -148,7 +148,7 @@ def track_sequence(
         return run(tracker.follow(frames, batch_size), [sink], report)
 
 
-def _box_source(tracker: PoseTracker, boxes: Path) -> Callable[[PoseTrackSequence], PoseTracker]:
+def box_source(tracker: PoseTracker, boxes: Path) -> Callable[[PoseTrackSequence], PoseTracker]:
     """Gives for each sequence the tracker that has the boxes of its images for a detector."""
     from posetrack.datasets.posetrack import frame_keys
     from posetrack.detectors.box_file import read_box_file

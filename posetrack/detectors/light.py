@@ -27,8 +27,9 @@ from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
 from posetrack.runtime.precision import multiplies_bfloat16
+from posetrack.runtime.process import claim_process
 from posetrack.types import Detections, Frame
-from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
+from posetrack.zoo.checkpoint import metadata_number, read_checkpoint, read_metadata
 from posetrack.zoo.download import bundled
 from posetrack.zoo.loading import load_into
 
@@ -57,16 +58,18 @@ class LightDetector:
         Raises:
             PoseTrackError: the file is missing or holds something else.
         """
+        claim_process()
         path = Path(weights) if weights is not None else bundled("light_detector")
         network = LightNetwork()
         load_into(network, read_checkpoint(path), str(path))
         facts = read_metadata(path)
         self.device = torch.device(device)
         self.network: LightNetwork = for_inference(network, self.device)
-        self.score_threshold = (
-            float(facts.get("score_threshold", 0.4)) if score_threshold is None else score_threshold
-        )
-        self.long_side = int(facts.get("input_long_side", 416)) if long_side is None else long_side
+        stated = {"score_threshold": "0.4", "input_long_side": "416", **facts}
+        own_threshold = metadata_number(stated, "score_threshold", path, 0, 1)
+        own_side = int(metadata_number(stated, "input_long_side", path, 32, 4096))
+        self.score_threshold = own_threshold if score_threshold is None else score_threshold
+        self.long_side = own_side if long_side is None else long_side
         self.calibration = Calibration.read(facts["calibration"]) if "calibration" in facts else None
         half = multiplies_bfloat16(self.device)
         width, height = input_size(16, 9, self.long_side)  # what most videos need
@@ -81,6 +84,7 @@ class LightDetector:
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        claim_process()
         found = [Detections.empty()] * len(frames)
         sizes = [input_size(*frame.size, self.long_side) for frame in frames]
         for group in group_by_size(sizes, self.device.type):

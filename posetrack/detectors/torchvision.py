@@ -20,6 +20,7 @@ from posetrack.boxes import clip_and_sort
 from posetrack.detectors import TORCHVISION as NAMES
 from posetrack.detectors.batches import group_by_size
 from posetrack.errors import PoseTrackError
+from posetrack.runtime.process import claim_process
 from posetrack.runtime.upload import upload
 from posetrack.types import Detections, Frame
 from posetrack.zoo.checkpoint import read_checkpoint
@@ -54,6 +55,7 @@ class TorchvisionDetector:
                 f"weights of {name} are missing: expected at {path}; "
                 f"get them with `posetrack fetch` or from {url(name)}"
             )
+        claim_process()
         network = create(name)
         load_into(network, read_checkpoint(path), str(path))
         self.device = torch.device(device)
@@ -63,6 +65,7 @@ class TorchvisionDetector:
 
     @torch.inference_mode()
     def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        claim_process()
         found = [Detections.empty()] * len(frames)
         for group in group_by_size([frame.size for frame in frames], self.device.type):
             images = upload([frames[i] for i in group], self.device)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from posetrack.documents import shortened
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.ap import assign_poses, detect
 from posetrack.evaluation.hota import HotaCounts, Matches, Numbers, associate, count_hota, match_joints
@@ -129,7 +130,7 @@ def _doubts(truth: Frames, answered: Frames, predictions: People, name: str, old
     for index, (ours, theirs) in enumerate(zip(answered.names, truth.names, strict=True)):
         if ours.rsplit("/", 1)[-1] != theirs.rsplit("/", 1)[-1]:
             # QUIRK paired-by-place: poseval compares the n-th frame with the n-th frame, whatever their names
-            what = f"is {ours}; frames are compared by their place in the file"
+            what = f"is {shortened(ours)}; frames are compared by their place in the file"
             yield Problem(name, frame_label(index, theirs), "image" if old else "file_name", what)
             break
     unscored = (predictions.present & (predictions.scores == MISSING_SCORE)).any(axis=1)

@@ -46,9 +46,8 @@ class Hub:
     @property
     def full(self) -> str:
         """What somebody hears for whom there is no place."""
-        return (
-            "the only place is taken" if self.max_clients == 1 else f"all {self.max_clients} places are taken"
-        )
+        many = self.max_clients > 1
+        return f"all {self.max_clients} places are taken" if many else "the only place is taken"
 
     @contextmanager
     def place(self) -> Iterator[bool]:

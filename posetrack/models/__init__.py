@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +33,9 @@ def create(name: str, keypoints: int = 17, *, empty: bool = False) -> nn.Module:
     try:
         build = builder(name) if is_shape(name) else _networks()[name]
     except KeyError:
-        raise PoseTrackError(f"there is no network '{name}'; choose one of {', '.join(names())}") from None
+        raise PoseTrackError(
+            f"there is no network '{shortened(name)}'; choose one of {', '.join(names())}"
+        ) from None
     if not empty:
         return build(keypoints)
     import torch

@@ -10,11 +10,14 @@ from typing import Any
 
 from torch import nn
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.models.simple_baseline import SimpleBaseline, SimpleBaselineConfig
 
 Shape = HRNetConfig | SimpleBaselineConfig
+
+_CHANNELS = ("width", "stem", "bottleneck", "deconvolution")
+_MOST_CHANNELS, _MOST_BLOCKS = 1024, 64
 
 _FAMILIES: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module]]] = {
     "hrnet": (HRNetConfig, HRNet),
@@ -47,8 +50,20 @@ def builder(name: str) -> Callable[[int], nn.Module]:
     try:
         values = json.loads(text)
         shape = config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except (ValueError, TypeError, AttributeError) as error:
+        _refuse_giants(shape)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PoseTrackError(
-            f"'{name}' describes no network ({error}): give the fields of {config.__name__}"
+            f"'{shortened(name)}' describes no network ({shortened(str(error))}): "
+            f"give the fields of {config.__name__}"
         ) from error
     return partial(network, shape)
+
+
+def _refuse_giants(shape: Shape) -> None:
+    """A file of a hundred bytes may not ask for a network that fills the memory."""
+    for field in fields(shape):
+        value = getattr(shape, field.name)
+        most = _MOST_CHANNELS if field.name in _CHANNELS else _MOST_BLOCKS
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, int | float) and not 0 <= number <= most for number in numbers):
+            raise ValueError(f"{field.name} is {value}, expected 0 to {most}")

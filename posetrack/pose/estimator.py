@@ -30,6 +30,7 @@ from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
 from posetrack.runtime.precision import multiplies_bfloat16
+from posetrack.runtime.process import claim_process
 from posetrack.runtime.upload import upload
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses
@@ -99,6 +100,7 @@ class HeatmapEstimator:
 
         A person's score is box score x mean of the joint scores above 0.2 (0 if none is).
         """
+        claim_process()
         counts = [len(d) for d in detections]
         everyone = Detections.concatenate(detections) if detections else Detections.empty()
         if len(everyone) == 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 from posetrack.skeletons import SKELETONS
 
 if TYPE_CHECKING:
@@ -58,16 +58,24 @@ def load_network(
     from posetrack import models, zoo
     from posetrack.pose.estimator import PoseSettings
     from posetrack.runtime.calibration import Calibration
+    from posetrack.runtime.process import claim_process
+    from posetrack.zoo.checkpoint import metadata_number
 
+    claim_process()
     path = weights or (zoo.bundled("light_pose") if name == "light" else zoo.weights(name))
     state = zoo.read_checkpoint(path)
     facts = zoo.read_metadata(path) if path.suffix == ".safetensors" else {}
     usage = facts if "model" in facts else _usage(name)
     if absent := sorted(USAGE - usage.keys()):
         raise PoseTrackError(f"{path}: its metadata lack {', '.join(absent)}: export these weights again")
-    width, height = int(usage["input_width"]), int(usage["input_height"])
+    width, height = (metadata_number(usage, f"input_{side}", path, 32, 2048) for side in ("width", "height"))
     if width % 32 or height % 32:
-        raise PoseTrackError(f"{path} is for inputs of {width}x{height}: both must be multiples of 32")
+        raise PoseTrackError(f"{path} is for inputs of {width:g}x{height:g}: both must be multiples of 32")
+    if usage["skeleton"] not in SKELETONS:
+        raise PoseTrackError(
+            f"{path} is for the skeleton {shortened(usage['skeleton'])!r}, "
+            f"which is none of {', '.join(SKELETONS)}"
+        )
     skeleton = SKELETONS[usage["skeleton"]]
     network = models.create(usage["model"], len(skeleton), empty=True)
     zoo.load_into(network, state, source=str(path))
@@ -76,8 +84,8 @@ def load_network(
     unlabelled = tuple(filter(None, usage.get("unlabelled", ears).split(",")))
     return network, PoseSettings(
         skeleton,
-        (width, height),
-        sigma=float(usage["sigma"]),
+        (int(width), int(height)),
+        sigma=metadata_number(usage, "sigma", path, 0.1, 100),
         softmax=usage.get("heatmap") == "softmax",
         unlabelled=unlabelled,
         decoder=decoder,

@@ -20,7 +20,8 @@ from annotated_types import Len
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import from_json
 
-from posetrack.documents import Real, Whole, faults_of, place
+from posetrack.documents import Name as FileName
+from posetrack.documents import Real, Whole, faults_of, place, shortened
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 
@@ -63,7 +64,7 @@ Box: TypeAlias = Annotated[list[Number], Len(4, 4)]
 class Image(_Record):
     """One frame of a 2018 file."""
 
-    file_name: str
+    file_name: FileName
     id: Whole
     is_labeled: bool | int | None = None
     ignore_regions_x: list[list[Number]] = []  # polygons
@@ -99,7 +100,7 @@ class Annotations18(_Record):
 
 
 class Name(_Record):
-    name: str
+    name: FileName
 
 
 class Point(_Record):
@@ -202,7 +203,7 @@ def short_name(path: Path) -> str:
 
 def frame_label(index: int, file_name: str) -> str:
     """A frame as messages name it: its place in the list, counted from 0, and its file."""
-    return f"frame {index} ({file_name.rsplit('/', 1)[-1]})"
+    return f"frame {index} ({shortened(file_name.rsplit('/', 1)[-1])})"
 
 
 def _problems(path: Path, raw: bytes, error: ValidationError) -> list[Problem]:

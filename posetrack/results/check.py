@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from posetrack.documents import shortened, shown
 from posetrack.errors import PoseTrackError
 from posetrack.results.annotations import (
     Annotations,
@@ -95,12 +96,12 @@ def _joint_faults(names: list[str], name: str) -> Iterator[Problem]:
     missing, unknown = _JOINTS - set(names), set(names) - _JOINTS - {"left_ear", "right_ear"}
     if len(set(names)) != len(names):
         twice = [joint for joint, count in Counter(names).items() if count > 1]
-        yield Problem(name, "", field, f"joint named twice: {', '.join(twice)}")
+        yield Problem(name, "", field, f"joint named twice: {shortened(', '.join(twice))}")
     elif set(names) == set(COCO17.keypoints):
         return  # converted when read
     elif missing or unknown:
-        parts = [f"missing {', '.join(sorted(missing))}"] * bool(missing)
-        parts += [f"unknown {', '.join(sorted(unknown))}"] * bool(unknown)
+        parts = [f"missing {shortened(', '.join(sorted(missing)))}"] * bool(missing)
+        parts += [f"unknown {shortened(', '.join(sorted(unknown)))}"] * bool(unknown)
         what = f"{'; '.join(parts)}: name the 15 joints of PoseTrack (and the ears), or the 17 of COCO"
         yield Problem(name, "", field, what)
 
@@ -178,13 +179,11 @@ def _rule_breaks(file: Annotations, name: str) -> Iterator[Problem]:
     """Ids outside 0 to 999; once a file: a category or frame names poseval stops at, and missing scores."""
     if isinstance(file, Annotations18):
         if file.categories[0].name != "person":
-            what = f"{file.categories[0].name!r} instead of 'person'"
+            what = f"{shown(file.categories[0].name)} instead of 'person'"
             yield Problem(name, "", "categories[0].name", what)
         for index, image in enumerate(file.images):
             if image_id(image.file_name, -1) < 0:
-                what = (
-                    f"{image.file_name} is no PoseTrack frame, which is like .../000342_mpii_test/000012.jpg"
-                )
+                what = f"{shortened(image.file_name)} is none like .../000342_mpii_test/000012.jpg"
                 yield Problem(name, frame_label(index, image.file_name), f"images[{index}].file_name", what)
                 break
     unscored = 0
@@ -246,6 +245,6 @@ def _frame_differences(file: Annotations, truth: Annotations, name: str) -> Iter
         return
     for index, (ours, theirs) in enumerate(zip(given, wanted, strict=True)):
         if ours.rsplit("/", 1)[-1] != theirs.rsplit("/", 1)[-1]:
-            what = f"is {ours}, the annotation file has {theirs} in this place; keep its order"
+            what = f"is {shortened(ours)}, the annotation file has {theirs} in this place; keep its order"
             yield Problem(name, frame_label(index, theirs), f"{field}[{index}]", what)
             return

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 
 CEILING = 0.99  # scores above count as this: no network is certain
 
@@ -53,7 +53,8 @@ class Calibration:
         try:
             values = json.loads(text)
             return Calibration(float(values["slope"]), float(values["shift"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise PoseTrackError(
-                f'calibration {text!r}: expected {{"slope": 1.0, "shift": 0.0}}, export the weights again'
+                f'calibration {shortened(text)!r}: expected {{"slope": 1.0, "shift": 0.0}}, '
+                "export the weights again"
             ) from error

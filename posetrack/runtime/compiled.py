@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from posetrack.runtime.process import claim_process
+
 if TYPE_CHECKING:
     from openvino import InferRequest
 
@@ -83,6 +85,7 @@ class CompiledNetwork:
 
     def __call__(self, image: Tensor) -> Any:
         """(1, 3, H, W) float32, at best in channels-last order, to float32: a tensor, or a list of them."""
+        claim_process()
         H, W = image.shape[2:]
         pixels = image.permute(0, 2, 3, 1).contiguous()  # (1, H, W, 3), a copy only of another order
         with self._lock:

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from posetrack.runtime.process import claim_process
+
 Network = TypeVar("Network", bound=nn.Module)
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
@@ -24,6 +26,7 @@ def for_inference(network: Network, device: torch.device | str = "cpu") -> Netwo
     official ones, so load weights before. Folding relies on every batch normalisation being registered
     right after the convolution that feeds it, which holds for all networks of `posetrack.models`.
     """
+    claim_process()
     folded = copy.deepcopy(network).eval().requires_grad_(False)
     for parent in list(folded.modules()):
         _fold_children(parent)

@@ -11,6 +11,7 @@ import av
 from av.video.stream import VideoStream
 
 _MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
+HOLE = 3600  # seconds ahead that are a new clock: nobody shows a picture for an hour, and MP4 cannot for long
 _RATES = (1e-5, 1e5)  # frames per second that a header is believed
 
 
@@ -21,14 +22,19 @@ class FrameClock:
         self._tick = time_base
         self._step = max(time_base, Fraction(1 / fps).limit_denominator(100_000))
         self._last: Fraction | None = None
+        self._shift = Fraction(0)
+        self._hole: Fraction = max(Fraction(HOLE), 100 * self._step)
 
     def __call__(self, pts: int | None) -> Fraction:
         last = self._last
         if pts is None:
             time = Fraction(0) if last is None else last + self._step
         else:
-            time = pts * self._tick
-            if last is not None and time <= last:
+            time = pts * self._tick + self._shift
+            if last is not None and time > last + self._hole:
+                self._shift += last + self._step - time
+                time = last + self._step
+            elif last is not None and time <= last:
                 time = last + self._tick
         self._last = time
         return time

@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
+from posetrack.video.frame_times import HOLE
 from posetrack.video.source import Video
 
 _PATIENCE = 200  # packets of sound that wait for the picture to step back, too (4 s of AAC)
 _JUMP = 10  # seconds ahead that are a new clock where clocks jump (MPEG-TS), as in FFmpeg
-_HOLE = 3600  # seconds ahead that are a new clock anywhere: nobody shows a picture for an hour
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -34,7 +34,7 @@ class PictureClock:
     def __init__(self, step: Fraction, jumps: bool) -> None:
         self.shifts = [Fraction(0)]  # seconds, one more for every time that the clock started again
         self._step = step
-        self.ahead = Fraction(_JUMP) if jumps else max(Fraction(_HOLE), 100 * step)  # seconds that are a jump
+        self.ahead = Fraction(_JUMP) if jumps else max(Fraction(HOLE), 100 * step)  # seconds that are a jump
         self._last: Fraction | None = None  # decoding time, unmoved
         self._end: Fraction | None = None  # where the pictures so far end, moved
 

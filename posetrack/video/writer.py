@@ -55,7 +55,8 @@ _KEY_FRAME_EVERY = 2  # seconds
 _LONGEST_STILL = 86_400  # seconds that a last frame's own duration is believed
 _QUEUE = 8  # frames that wait for the encoder
 _WIDEST = 16_384  # pixels that x264 takes, either way
-_FINEST = 10**7  # ticks per second; finer clocks (Matroska can have nanoseconds) are written in microseconds
+_MOST_TICKS = 2**31 - 1  # of one picture's duration
+_FINEST = 10**6  # ticks per second of videos so long that a gap could have more ticks than MP4 can hold
 
 Image = NDArray[np.uint8]
 
@@ -88,8 +89,9 @@ class VideoWriter:
         self._like = like
         _reserve(self.path, like, overwrite)
         self._channel: Channel[tuple[Image, float]] = Channel(_QUEUE)
-        fine = like.time_base.denominator > _FINEST
-        self._tick = Fraction(1, 1_000_000) if fine else like.time_base
+        ticks = (like.duration or _MOST_TICKS) / float(like.time_base)
+        fine = like.time_base.denominator > _FINEST and ticks > _MOST_TICKS
+        self._tick = Fraction(1, _FINEST) if fine else like.time_base
         self._size = _encodable(like.size)
         self._file = ClipFile(self.path)
         self._written = 0

@@ -9,17 +9,16 @@ and torch.compile), mmpose 0.x and 1.x, and safetensors. No file gets to run cod
 from __future__ import annotations
 
 import json
+import math
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from posetrack.errors import PoseTrackError
-from posetrack.zoo import int8, safe_unpickler
+from posetrack.errors import PoseTrackError, shortened
+from posetrack.zoo import safe_unpickler
 
 State = dict[str, Tensor]
 
@@ -87,8 +86,27 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         return {str(key): str(value) for key, value in header.get("__metadata__", {}).items()}
-    except (ValueError, AttributeError) as error:
-        raise PoseTrackError(f"{path}: damaged safetensors header: {error}") from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise PoseTrackError(f"{path}: damaged safetensors header: {shortened(str(error))}") from error
+
+
+def metadata_number(metadata: Mapping[str, str], key: str, path: Path, low: float, high: float) -> float:
+    """A number of the metadata of a file.
+
+    Raises:
+        PoseTrackError: it is something else, or outside low..high.
+    """
+    text = metadata[key]
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise PoseTrackError(
+            f"{path}: its metadata say {key} is {shortened(text)!r}, "
+            f"expected a number from {low:g} to {high:g}: export these weights again"
+        )
+    return value
 
 
 def _load(path: Path) -> tuple[Any, list[str]]:
@@ -98,16 +116,12 @@ def _load(path: Path) -> tuple[Any, list[str]]:
         if kind == "safetensors":
             from safetensors.torch import load_file
 
-            return int8.unpack(load_file(path)), []
-        try:
-            with warnings.catch_warnings(action="ignore"):  # torch muses about pickle protocols
-                return torch.load(path, map_location="cpu", weights_only=True), []
-        except Exception:  # more than tensors in it, or damaged: the second reader tells
-            return safe_unpickler.read(path)
+            return load_file(path), []
+        return safe_unpickler.read(path)
     except PoseTrackError:
         raise
     except Exception as error:  # a damaged file can fail in any way, and all of them mean the same
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = shortened(str(error).partition("\n")[0]) or type(error).__name__
         raise PoseTrackError(f"{path}: damaged or cut off ({reason}); download it again") from error
 
 

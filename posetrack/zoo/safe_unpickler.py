@@ -1,24 +1,27 @@
 """PyTorch files read without running anything: what the pickle names becomes an inert record.
 
 torch.load(weights_only=True) refuses files that hold more than tensors and plain containers, and the
-checkpoints of training frameworks do (settings, loss histories, numpy numbers). `read` gives their
-tensors all the same. Nothing that the file names is ever imported or called.
+checkpoints of training frameworks do (settings, loss histories, numpy numbers); it hangs on names of 100,000
+letters. `read` gives the tensors all the same. Nothing that the file names is ever imported or called, and
+nothing that it only claims to hold is given memory.
 """
 
 from __future__ import annotations
 
+import io
 import math
+import mmap
 import pickle
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -40,6 +43,8 @@ _ATTACK_MODULES = frozenset(
 )  # fmt: skip
 _ATTACK_BUILTINS = frozenset(("__import__", "breakpoint", "compile", "eval", "exec", "execfile", "open"))
 
+Readable = io.BytesIO | mmap.mmap
+
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # first object of a file written by torch < 1.6
 
 
@@ -53,8 +58,9 @@ def read(path: Path) -> tuple[Any, list[str]]:
     with path.open("rb") as file:
         if file.read(2) == b"PK":
             return _read_zip(path)
-        file.seek(0)
-        return _read_legacy(file, path)
+        # Mapped, a read of more than is there gives what is there, and takes no more memory.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _read_legacy(content, path)
 
 
 class Record(dict[Any, Any]):
@@ -87,11 +93,14 @@ class _Pairs(Record):
         dict.__init__(self, pairs)
 
 
-class _Unpickler(pickle.Unpickler):
-    """Builds containers, numbers, strings and dense tensors, and records for everything else."""
+class _Unpickler(pickle._Unpickler):
+    """Builds containers, numbers, strings and dense tensors, and records for everything else.
+
+    The one written in Python: that in C makes room for 2**28 objects where the file says that number.
+    """
 
     def __init__(
-        self, file: IO[bytes], path: Path, storage: Callable[[torch.dtype, str, int], Tensor]
+        self, file: Readable, path: Path, storage: Callable[[torch.dtype, str, int], Tensor]
     ) -> None:
         super().__init__(file, encoding="latin1")  # what Python 2 wrote may be any bytes
         self.path, self.storage = path, storage
@@ -102,8 +111,8 @@ class _Unpickler(pickle.Unpickler):
         full = f"{module}.{name}"
         if (module == "builtins" and name in _ATTACK_BUILTINS) or module.partition(".")[0] in _ATTACK_MODULES:
             raise PoseTrackError(
-                f"{self.path}: the file asks to call {full} when it is opened, which weights never need: "
-                "refused, nothing was run; get the file from a source you trust"
+                f"{self.path}: the file asks to call {shortened(full)} when it is opened, "
+                "which weights never need: refused, nothing was run; get the file from a source you trust"
             )
         if full not in self.names:
             self.names[full] = self._stand_in(full)
@@ -119,13 +128,13 @@ class _Unpickler(pickle.Unpickler):
 
     def foreign(self) -> list[str]:
         usual = ("builtins.", "collections.", "torch.")
-        return sorted(name for name in self.names if not name.startswith(usual))
+        return sorted(shortened(name) for name in self.names if not name.startswith(usual))
 
     def persistent_load(self, reference: Any) -> Tensor:
         kind, storage_type, key, _, count = reference[:5]
         dtype = DTYPES.get(storage_type.__name__.rpartition(".")[2])
         if kind != "storage" or dtype is None:
-            raise pickle.UnpicklingError(f"reference to {kind} {storage_type.__name__}")
+            raise pickle.UnpicklingError(shortened(f"reference to {kind} {storage_type.__name__}"))
         return self.storage(dtype, str(key), int(count))
 
 
@@ -152,14 +161,15 @@ def _read_zip(path: Path) -> tuple[Any, list[str]]:
                 storages[key] = torch.frombuffer(data, dtype=dtype) if count else torch.empty(0, dtype=dtype)
             return storages[key]
 
-        with archive.open(pickled) as file:
-            unpickler = _Unpickler(file, path, storage)
-            return unpickler.load(), unpickler.foreign()
+        if archive.getinfo(pickled).compress_type != zipfile.ZIP_STORED:
+            raise pickle.UnpicklingError("compressed objects")
+        unpickler = _Unpickler(io.BytesIO(archive.read(pickled)), path, storage)
+        return unpickler.load(), unpickler.foreign()
 
 
-def _read_legacy(file: IO[bytes], path: Path) -> tuple[Any, list[str]]:
+def _read_legacy(file: mmap.mmap, path: Path) -> tuple[Any, list[str]]:
     """Magic number, protocol, machine, object, list of storages; then every storage as count and bytes."""
-    limit = path.stat().st_size
+    limit = len(file)
     storages: dict[str, Tensor] = {}
 
     def none(*_: object) -> NoReturn:

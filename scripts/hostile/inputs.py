@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.posetrack import media
+from scripts import media
 
 FRAMES = 8
 SEEDS: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from posetrack.cli import main
 from posetrack.results.jsonl import read_jsonl
 from posetrack.types import Frame, Tracks
 from posetrack.video import open_video
-from tests.posetrack import media
+from scripts import media
 from tests.waiting import wait_until
 
 HEAVY = ("torch", "cv2", "numpy", "av", "scipy", "rich", "pydantic")

@@ -13,7 +13,7 @@ from posetrack.sinks import OverlaySink, TracksSink, run
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Frame, Poses, Tracks
 from posetrack.video import open_video
-from tests.posetrack import media
+from scripts import media
 
 SIZE = (64, 48)
 

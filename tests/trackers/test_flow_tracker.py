@@ -6,17 +6,17 @@ OKS of two who are d pixels apart is exp(-d^2 / 96): 0.3 at 10.7.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posetrack.types import Detections, Poses
+from posetrack.types import Detections, Frame, Poses
 from tests.trackers.worlds import CUT, STILL, Shift, Walk, frame, people
 from trackers import IouTracker, OksTracker
 from trackers.base import Motion
-from trackers.flow_tracker import FlowTracker, FlowTrackerSettings
+from trackers.flow_tracker import PAPER_LETTER, FlowTracker, FlowTrackerSettings
 
 Step = tuple[Motion, Poses]
 
@@ -293,3 +293,56 @@ def test_merge_boxes(
     )
     assert rows.tolist() == kept
     assert len(left) == missed
+
+
+# ---- the paper to the letter
+
+
+def test_a_carried_box_may_win_where_scores_decide() -> None:
+    """A detected box of score 0.4 over a carried one of 0.9: ours keeps the former, the paper the better."""
+    seen = Detections([[0, 0, 20, 60], [100, 0, 120, 60]], [0.4, 0.8])
+    expected = Detections([[1, 0, 21, 60], [101, 0, 121, 60], [200, 0, 220, 60]], [0.9, 0.7, 0.1])
+    kept, missed = flow_tracker().merge_boxes(seen, expected)
+    assert (kept.tolist(), missed.boxes[:, 0].tolist()) == ([0, 1], [200])
+    kept, missed = flow_tracker(nms_order="score").merge_boxes(seen, expected)
+    assert (kept.tolist(), missed.boxes[:, 0].tolist()) == ([1], [1, 200])
+
+
+def test_direct_flow_goes_from_each_remembered_picture_to_the_newest() -> None:
+    """Somebody unseen for a frame. The chain of flows is 40 px off by then; one flow finds where they are."""
+    asked: list[tuple[int, int]] = []
+
+    def between(old: NDArray[np.uint8], new: NDArray[np.uint8]) -> Motion:
+        asked.append((int(old[0, 0, 0]), int(new[0, 0, 0])))
+        return Shift(dx=60)
+
+    steps = [(CUT, people((100, 100))), (Shift(dx=20), people()), (Shift(dx=80), people((160, 100)))]
+
+    def follow(tracker: FlowTracker) -> list[list[int]]:
+        result = []
+        for index, (motion, poses) in enumerate(steps):
+            image = np.full((200, 400, 3), index, np.uint8)
+            boxes = Detections(poses.boxes, poses.scores)
+            tracks = tracker.update(
+                Frame(image, index, index / 10), motion, boxes, poses, lambda missed: people()
+            )
+            result.append(tracks.ids.tolist())
+        return result
+
+    settings = replace(flow_tracker(memory_frames=2).settings, propagate=False)
+    assert follow(FlowTracker(settings)) == [[1], [], [2]]
+    assert follow(FlowTracker(replace(settings, direct_flow=True), between)) == [[1], [], [1]]
+    assert asked == [(0, 2)]  # to the frame before there is the ordinary flow
+    with pytest.raises(ValueError, match="direct_flow: give `between`"):
+        FlowTracker(PAPER_LETTER)
+
+
+def test_the_letter_has_no_threshold_that_the_paper_does_not_name() -> None:
+    """Far apart, hardly scored, carried at any score: everybody is matched with whoever is left."""
+    tracker = FlowTracker(replace(PAPER_LETTER, direct_flow=False))
+    steps = [(CUT, people((100, 100), scores=[0.01], joint_scores=0.01)), (STILL, people((125, 100)))]
+    assert ids(tracker, steps) == [[1], [1]]  # OKS 0.0015
+    assert ids(FlowTracker(), steps) == [[], [1]]  # nobody is born with such scores
+    tracker.reset()
+    tracker.assign(frame(0), people((100, 100), joint_scores=0.01), np.zeros(1, bool))
+    assert len(tracker.propagate(STILL)) == 1

@@ -300,5 +300,5 @@ async function begin() {
   else show("idle");
 }
 
-globalThis.posetrack = { newest: () => stage.newest, delays: () => stage.delays }; // for whoever is curious
+globalThis.posetrack = { newest: () => stage.newest, delays: () => plot.points }; // for whoever is curious
 begin();

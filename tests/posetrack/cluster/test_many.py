@@ -28,7 +28,7 @@ from posetrack.cluster.tasks import (
 from posetrack.cluster.work import MAX_TRIES
 from posetrack.errors import PoseTrackError
 from posetrack.results.jsonl import read_jsonl
-from tests.posetrack import media
+from scripts import media
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from posetrack.cli import main
 from posetrack.results.jsonl import read_jsonl
-from tests.posetrack import media
+from scripts import media
 
 ray = pytest.importorskip("ray", reason="pip install posetrack[cluster]")
 

@@ -22,9 +22,9 @@ from websockets.sync.client import ClientConnection, connect
 from posetrack.errors import PoseTrackError
 from posetrack.live.protocol import CREDIT, MAX_BYTES
 from posetrack.live.serve import Address, PageServer
+from scripts.media import write_video
 from tests.posetrack.live.serving import Server, wait_for
 from tests.posetrack.live.stubs import SIZE, block, block_tracker
-from tests.posetrack.media import write_video
 
 TOKEN = "a-token-of-twenty-chars"
 

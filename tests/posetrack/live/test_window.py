@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from posetrack.drawing.strokes import colour_of
 from posetrack.live.display import why_no_window
 from posetrack.results.jsonl import read_jsonl
+from scripts.media import write_video
 from tests.posetrack.live.serving import wait_for
 from tests.posetrack.live.stubs import block
-from tests.posetrack.media import write_video
 
 SCREEN = (800, 500)
 

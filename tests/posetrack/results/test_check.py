@@ -70,7 +70,7 @@ CASES: list[tuple[str, Callable[[Json], Any], list[str]]] = [
     (
         "frames of another video",
         lambda c: [image.update(file_name=f"clip/{t:06d}.jpg") for t, image in enumerate(c["images"])],
-        [f"{FRAME_0}: images[0].file_name: clip/000000.jpg is no PoseTrack frame, which is like "
+        [f"{FRAME_0}: images[0].file_name: clip/000000.jpg is none like "
          ".../000342_mpii_test/000012.jpg"],
     ),
     (

@@ -260,9 +260,35 @@ if (child := os.fork()) == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
+# A child of a process that has tracked: with the parent's system, or one of its own.
+FORKED_AND_TRACKING = """
+import os, sys
+import numpy as np
+import posetrack
+from posetrack.types import Frame
+frames = [Frame(np.full((96, 128, 3), 90, np.uint8), i, i / 25) for i in range(2)]
+system = posetrack.load("light", device="cpu")
+print(len(list(system.track(frames))), flush=True)
+for again in (lambda: system, lambda: posetrack.load("light", device="cpu")):
+    if (child := os.fork()) == 0:
+        try:
+            list(again().track(frames))
+        except posetrack.PoseTrackError as error:
+            print("spawn" in str(error), flush=True)
+        os._exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
 
 def test_a_forked_process_ends() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.stdout.strip(), done.returncode) == ("7", 0), done.stderr
+
+
+def test_a_forked_process_may_not_track_when_its_parent_has() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_AND_TRACKING], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert (done.stdout.split(), done.returncode) == (["2", "True", "7", "True", "7"], 0), done.stderr

@@ -16,6 +16,7 @@ from posetrack.datasets.people import PoseData
 from posetrack.datasets.pictures import Folder
 from posetrack.errors import PoseTrackError
 from posetrack.skeletons import COCO17
+from posetrack.training.ranks import Ranks
 from posetrack.training.recipe import Stage
 from posetrack.training.stop import Stopped, StopRequest
 from posetrack.training.tasks.pose import PoseTask
@@ -139,7 +140,7 @@ def people_with_other_labels():
 def two_ranks(folder):
     """A run to its end, and one of which the second process alone is told to stop."""
     data = people_with_other_labels()
-    ranks = runs.Ranks.join("cpu")
+    ranks = Ranks.join("cpu")
     runs.run(folder / "ended", SGD, data=data, ranks=ranks)
     task = told(signal.SIGTERM, 1) if ranks.rank == 1 else PoseTask
     with pytest.raises(Stopped) as caught:

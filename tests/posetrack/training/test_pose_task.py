@@ -15,6 +15,7 @@ from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.loop import Training
+from posetrack.training.recipe import Source
 from posetrack.training.run import train
 from posetrack.training.tasks.losses import distillation_targets
 from posetrack.training.tasks.pose import PoseTask
@@ -153,7 +154,7 @@ def test_maps_of_absent_joints_learn_to_be_flat():
 
 def test_coco_ap_is_that_of_the_benchmark_and_keeps_the_best(tmp_path):
     write_stick_coco(tmp_path / "coco")
-    recipe = replace(TINY, data=runs.RECIPES["coco_w32_256x192"].data, epochs=1)
+    recipe = replace(TINY, data=(Source("coco"),), epochs=1)
     weights = train(recipe, [tmp_path / "coco"], tmp_path / "run", benchmark=True, device="cpu")
     (logged_ap,) = logged(tmp_path / "run", "coco_ap")
     result = BENCHMARKS["coco"](load_estimator(weights, device="cpu"), tmp_path / "coco", BenchmarkOptions())

@@ -11,7 +11,7 @@ import pytest
 
 from posetrack.results.jsonl import read_jsonl
 from posetrack.video import open_video
-from tests.posetrack.media import number_of, numbered, write_video
+from scripts.media import number_of, numbered, write_video
 from tests.waiting import wait_until
 
 RUN = """

@@ -10,7 +10,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import CameraSource
-from tests.posetrack.media import number_of, numbered, write_video
+from scripts.media import number_of, numbered, write_video
 
 
 def test_a_file_plays_at_its_own_pace_and_the_newest_frame_wins(tmp_path: Path) -> None:

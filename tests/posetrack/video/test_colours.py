@@ -11,7 +11,7 @@ import pytest
 from av.video.reformatter import ColorTrc
 
 from posetrack.video import open_video
-from tests.posetrack.media import PATCHES, patches, write_video
+from scripts.media import PATCHES, patches, write_video
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import open_video
-from tests.posetrack.media import cut, noisy, number_of, numbered, write_video
+from scripts.media import cut, noisy, number_of, numbered, write_video
 
 
 def test_cut_off_with_the_index_ahead(tmp_path: Path) -> None:

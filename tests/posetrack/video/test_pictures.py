@@ -13,7 +13,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import open_video, output_stem
-from tests.posetrack.media import noisy, number_of, picture
+from scripts.media import noisy, number_of, picture
 from tests.posetrack.video.test_writer import copy
 
 

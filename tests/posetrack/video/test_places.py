@@ -12,7 +12,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import expand_sources, open_video, output_stem, pipe
-from tests.posetrack.media import number_of, numbered, sound_packets, write_video
+from scripts.media import number_of, numbered, sound_packets, write_video
 from tests.posetrack.video.test_writer import copy
 
 COUNT = """

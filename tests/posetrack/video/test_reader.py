@@ -13,7 +13,7 @@ import pytest
 from posetrack.video import expand_sources, open_video
 from posetrack.video.frame_times import FrameClock
 from posetrack.video.names import address_name
-from tests.posetrack.media import UNEVEN, number_of, numbered, picture, write_video
+from scripts.media import UNEVEN, number_of, numbered, picture, write_video
 
 
 @dataclass
@@ -112,8 +112,19 @@ def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
 
 def test_clock() -> None:
     clock = FrameClock(Fraction(1, 100), fps=10.0)
-    ticks = [5, 15, None, 35, 30, 60, 60, None]
-    seconds = [0.05, 0.15, 0.25, 0.35, 0.36, 0.6, 0.61, 0.71]  # None and steps back: see FrameClock
+    ticks = [5, 15, None, 35, 30, 60, 60, None, 10**9, 10**9 + 20]
+    seconds = [
+        0.05,
+        0.15,
+        0.25,
+        0.35,
+        0.36,
+        0.6,
+        0.61,
+        0.71,
+        0.81,
+        1.01,
+    ]  # None and steps back: see FrameClock
     assert [float(clock(t)) for t in ticks] == pytest.approx(seconds)
 
 

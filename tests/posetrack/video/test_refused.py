@@ -11,7 +11,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import open_video
-from tests.posetrack.media import noisy, numbered, write_video
+from scripts.media import noisy, numbered, write_video
 
 
 def nothing(folder: Path) -> str:

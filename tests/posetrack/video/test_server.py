@@ -11,7 +11,7 @@ import pytest
 
 from posetrack.errors import InputError
 from posetrack.video import open_video, opening
-from tests.posetrack.media import noisy, number_of, numbered, sound_packets, stored_times, write_video
+from scripts.media import noisy, number_of, numbered, sound_packets, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
 Serve = Callable[..., str]

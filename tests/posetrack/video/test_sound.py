@@ -10,7 +10,7 @@ import av
 import pytest
 
 from posetrack.video import open_video
-from tests.posetrack.media import numbered, sound_packets, stored_times, write_video
+from scripts.media import numbered, sound_packets, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
 

@@ -20,7 +20,7 @@ from posetrack.errors import InputError
 from posetrack.video import CameraSource, streams
 from posetrack.video.devices import Camera, find_camera, list_cameras
 from posetrack.video.streams import Backlog, open_feed
-from tests.posetrack.media import number_of, picture, write_video
+from scripts.media import number_of, picture, write_video
 
 SIZE = (160, 96)
 

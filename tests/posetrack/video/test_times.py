@@ -12,7 +12,7 @@ import pytest
 from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
 from posetrack.skeletons import COCO17
 from posetrack.video import open_video
-from tests.posetrack.media import number_of, numbered, sound_times, stored_times, write_video
+from scripts.media import number_of, numbered, sound_times, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
 EVEN = [n / 25 for n in range(25)]
@@ -122,6 +122,18 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
     assert apart - float(pictures[count]) == pytest.approx(sounds[0] - float(pictures[0]), abs=step)
 
 
+@pytest.mark.parametrize("hole", [10**12, 40_000_000])
+def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
+    """Not one picture for 30 years, and no time that MP4 cannot hold."""
+    ticks = [0, 40, 80, hole, hole + 40]
+    source = write_video(tmp_path / "a.mkv", numbered(5), times=ticks, time_base=Fraction(1, 1000))
+    frames = list(open_video(source))
+    assert [number_of(f.image) for f in frames] == list(range(5))
+    assert np.diff([f.time for f in frames]) == pytest.approx(1 / 25, abs=2e-3)
+    copy(source, tmp_path / "out.mp4")
+    assert len(stored_times(tmp_path / "out.mp4")) == 5
+
+
 def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
     for aspect in (Fraction(4, 3), Fraction(1)):
         video = open_video(write_video(tmp_path / "a.mp4", numbered(1), pixel_aspect=aspect))
@@ -131,3 +143,16 @@ def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
             pass
         assert ('"pixel_aspect": 1.333333' in path.read_text()) == (aspect != 1)
         assert read_jsonl(path).header.pixel_aspect == pytest.approx(float(aspect), abs=1e-6)
+
+
+@pytest.mark.parametrize(("gap", "exact"), [(3, True), (300, False)])
+def test_a_clock_finer_than_mp4_can_hold_for_long(gap: int, exact: bool, tmp_path: Path) -> None:
+    """Clocks of 10 MHz: 215 seconds are more ticks than one picture of an MP4 may last."""
+    tick = Fraction(1, 10_000_000)
+    times = [0, 333_333, 400_003 + gap * 10_000_000 // 2, 400_003 + gap * 10_000_000]
+    source = write_video(tmp_path / "a.mov", numbered(4), times=times, time_base=tick, options={"bf": "0"})
+    assert open_video(source).time_base == tick
+    copy(source, tmp_path / "out.mp4")
+    shown = stored_times(tmp_path / "out.mp4")
+    assert (shown == [t * tick for t in times]) == exact
+    assert [float(t) for t in shown] == pytest.approx([float(t * tick) for t in times], abs=1e-6)

@@ -14,7 +14,7 @@ import pytest
 
 from posetrack.errors import PoseTrackError
 from posetrack.video import Video, VideoWriter, open_video
-from tests.posetrack.media import (
+from scripts.media import (
     PATCHES,
     SAMPLE_RATE,
     UNEVEN,

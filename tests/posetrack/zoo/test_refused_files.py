@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ REFUSED = {
     "zip of something else": (b"PK\x05\x06" + bytes(18), "not a weights file"),
     "a pickle that torch did not write": (pickle.dumps({"conv1.weight": [0.0]}), "a plain pickle"),
     "a pickle of nothing": (b"\x80\x02.", "damaged or cut off"),
+    "a pickle that asks for room for 2**28 objects": (b"\x80\x02}r\0\0\0\x10.", "a plain pickle"),
+    "a pickle that claims 2 GB of bytes": (b"\x80\x03B\xff\xff\xff\x7f.", "damaged or cut off"),
     "json": (b'{"weights": "elsewhere"}', "not a weights file"),
 }
 
@@ -99,3 +102,24 @@ def test_a_file_with_a_changed_byte_is_read_or_refused(
         assert_one_line(refusal, str(path))
     else:
         assert all(isinstance(tensor, Tensor) for tensor in found.values())
+
+
+def test_a_name_of_100_000_letters_is_read_at_once_and_shown_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02c" + b"x" * 100_000 + b"\n" + b"y" * 100_000 + b"\n.")
+    with pytest.raises(PoseTrackError) as refusal:
+        read_checkpoint(path)
+    assert_one_line(
+        refusal.value, str(path), "no network weights in this file; it holds objects of the kind xxx"
+    )
+    assert len(str(refusal.value)) < 400 + len(str(path))
+
+
+def test_compressed_objects_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"]" * 10**7 + b".")
+    assert path.stat().st_size < 20_000
+    with pytest.raises(PoseTrackError, match="compressed objects"):
+        read_checkpoint(path)

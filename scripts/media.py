@@ -1,4 +1,4 @@
-"""Real media for tests: small videos whose frames carry their number, so that order and time can be asserted.
+"""Real media for tests and the soak: small videos whose frames carry their number, so order and time show.
 
 >>> write_video("clip.mp4", numbered(30), fps=25, rotation=90, sound=True)
 >>> [number_of(frame.image) for frame in open_video("clip.mp4")] == list(range(30))
@@ -100,7 +100,9 @@ def write_video(
     tick = time_base or 1 / rate
     times = list(times) if times is not None else [round(n / rate / tick) for n in range(len(frames))]
     with av.open(str(path), "w", format=format, container_options=container or {}) as output:
-        stream = output.add_stream(codec, rate=rate, options=_NEAR_LOSSLESS.get(codec, {}) | (options or {}))
+        stream: Any = output.add_stream(
+            codec, rate=rate, options=_NEAR_LOSSLESS.get(codec, {}) | (options or {})
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = tick
         if pixel_aspect is not None:
@@ -166,10 +168,10 @@ def sound_packets(path: str | Path) -> list[bytes]:
 def sound_times(path: str | Path) -> list[float]:
     """When each packet of sound is heard, in seconds."""
     with av.open(str(path)) as container:
-        return [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.size]
+        return [float((p.pts or 0) * p.time_base) for p in container.demux(audio=0) if p.size]
 
 
 def stored_times(path: str | Path) -> list[Fraction]:
     """When each frame of a file is shown, in seconds, exactly; asked of FFmpeg, not of our reader."""
     with av.open(str(path)) as container:
-        return [f.pts * f.time_base for f in container.decode(video=0)]
+        return [Fraction((f.pts or 0) * (f.time_base or 0)) for f in container.decode(video=0)]

@@ -1,0 +1,360 @@
+"""How late `posetrack live` is: from capture to drawn, in the browser and in a window, and with many clients.
+
+    xvfb-run -a python -m scripts.benchmark_live --seconds 60 --document docs/live.md --plot docs/live.png
+
+The browser is Debian's chromium (headless) with a camera that plays the demo clip; the moment of capture is
+the one that chromium gives with each picture, and drawn is when the skeletons are on the canvas. The window's
+moment is when the picture was grabbed, and drawn is when OpenCV has it. Clients of the load test are programs
+that keep to the page's rules: two pictures on the way, the next when the server is free for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from posetrack.live.hub import Hub
+from posetrack.live.play import play
+from posetrack.live.serve import Address, PageServer
+from posetrack.live.session import Session
+from posetrack.live.window import WindowSink
+from posetrack.pipeline import PoseTracker
+from posetrack.presets import load
+from posetrack.sinks import Sink
+from posetrack.types import Frame, Tracks
+from posetrack.video import CameraSource, VideoWriter, open_video
+from posetrack.video.upright import Image
+from scripts.markdown import fill_file, table
+from scripts.plots import BLUE, MUTED, ORANGE, headline, panels, save
+
+DEMO = Path(__file__).parents[1] / "posetrack" / "demo"
+SIZES = ((640, 480), (1280, 720))
+RATE = 30.0  # frames per second of the camera
+WARM = 5.0  # seconds that are not counted: the networks' first forward passes, the browser's start
+
+
+@dataclass(frozen=True)
+class Delays:
+    """What one run measured."""
+
+    name: str
+    seconds: NDArray[np.floating]  # (N,) when each frame was drawn
+    delays: NDArray[np.floating]  # (N,) ms from capture to drawn
+    load: float  # mean processes that wanted the CPUs, ours among them
+
+    def row(self) -> list[object]:
+        span = float(np.ptp(self.seconds)) or 1.0
+        middle, late = np.percentile(self.delays, [50, 95])
+        half = len(self.delays) // 2
+        drift = float(np.median(self.delays[half:]) - np.median(self.delays[:half]))
+        return [
+            self.name,
+            (len(self.delays) - 1) / span,
+            f"{middle:.0f}",
+            f"{late:.0f}",
+            f"{drift:+.0f}",
+            self.load,
+        ]
+
+
+def pictures(people: int, size: tuple[int, int]) -> list[Image]:
+    """The demo clip in that size: all of it, or what surrounds one of its people (others pass by)."""
+    with open_video(DEMO / "demo.mp4") as clip:
+        frames = [frame.image for frame in clip]
+    height, width = frames[0].shape[:2]
+    if people > 1:
+        wide = round(height * size[0] / size[1])
+        left = (width - wide) // 2
+        return [_resized(frame[:, left : left + wide], size) for frame in frames]
+    truth = json.loads((DEMO / "demo_truth.json").read_text())
+    numbers = {image["id"]: n for n, image in enumerate(truth["images"])}
+    boxes: dict[int, dict[int, list[float]]] = {}
+    for person in truth["annotations"]:
+        boxes.setdefault(person["track_id"], {})[numbers[person["image_id"]]] = person["bbox"]
+    path = max(boxes.values(), key=len)
+    views = []
+    for n in sorted(path):
+        x, y, w, h = path[n]
+        tall = min(1.25 * h, height)
+        wide = min(tall * size[0] / size[1], width)
+        left = int(np.clip(x + w / 2 - wide / 2, 0, width - wide))
+        top = int(np.clip(y + h / 2 - tall / 2, 0, height - tall))
+        views.append(_resized(frames[n][top : top + int(tall), left : left + int(wide)], size))
+    return views
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+# ---- the browser
+
+
+@contextmanager
+def serving(system: PoseTracker, clients: int = 8) -> Iterator[PageServer]:
+    with PageServer(Hub(lambda name: system, max_clients=clients), Address(port=0)) as server:
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()
+
+
+def in_browser(system: PoseTracker, name: str, views: Sequence[Image], seconds: float) -> Delays:
+    with tempfile.TemporaryDirectory() as folder, serving(system) as server:
+        camera = Path(folder, "camera.mjpeg")
+        camera.write_bytes(b"".join(_jpeg(view) for view in views))
+        with _chromium(camera) as page:
+            page.get(f"http://localhost:{server.port}/")
+            page.execute_cdp_cmd(
+                "Browser.setPermission", {"permission": {"name": "camera"}, "setting": "granted"}
+            )
+            _until(page, "document.body.dataset.state == 'idle'")
+            page.find_element("id", "toggle").click()
+            _until(page, "document.body.dataset.state == 'live'")
+            time.sleep(WARM)
+            points: dict[float, float] = {}
+            meter = _Load()
+            start = page.execute_script("return performance.now()")
+            while (now := page.execute_script("return performance.now()")) < start + 1000 * seconds:
+                points |= dict(page.execute_script("return posetrack.delays()"))
+                time.sleep(min(5.0, (start + 1000 * seconds - now) / 1000 + 0.1))
+            points |= dict(page.execute_script("return posetrack.delays()"))
+    times = np.array(sorted(t for t in points if t >= start))
+    delays = np.array([points[t] for t in times])
+    return Delays(name, (times - start) / 1000, delays, meter.mean())
+
+
+@contextmanager
+def _chromium(camera: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+    try:
+        driver.set_window_size(1280, 900)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def _until(page: webdriver.Chrome, condition: str) -> None:
+    while not page.execute_script(f"return {condition}"):
+        time.sleep(0.1)
+
+
+def _jpeg(image: Image) -> bytes:
+    return cv2.imencode(".jpg", image[..., ::-1])[1].tobytes()
+
+
+# ---- the window
+
+
+class _Stopwatch:
+    """A sink after the window: how old every frame is when it is shown."""
+
+    def __init__(self, camera: CameraSource) -> None:
+        self.warnings: list[str] = []
+        self.points: list[tuple[float, float]] = []
+        self._camera = camera
+
+    def write(self, frame: Frame, tracks: Tracks) -> None:
+        age = self._camera.age(frame)
+        self.points.append((frame.time + age, 1000 * age))
+
+    def __enter__(self) -> _Stopwatch:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def in_window(system: PoseTracker, name: str, views: Sequence[Image], seconds: float) -> Delays:
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder, "clip.mp4")
+        cv2.imwrite(str(Path(folder, "0.png")), views[0])
+        count = round((seconds + WARM) * RATE)
+        there_and_back = [*views, *views[::-1]]
+        with open_video(Path(folder, "0.png")) as like, VideoWriter(clip, like) as writer:
+            for n in range(count):
+                writer.write(there_and_back[n % len(there_and_back)], n / RATE)
+        meter = _Load()
+        with CameraSource(clip) as camera, WindowSink(camera, system) as window:
+            watch = _Stopwatch(camera)
+            sinks: list[Sink] = [window, watch]
+            play(camera, Session(system), sinks, window)
+    points = np.array([point for point in watch.points if point[0] > WARM])
+    return Delays(name, points[:, 0], points[:, 1], meter.mean())
+
+
+# ---- many clients
+
+
+def with_clients(
+    system: PoseTracker, name: str, views: Sequence[Image], clients: int, seconds: float
+) -> list[Delays]:
+    """Each client's own delays; they run in a process of their own."""
+    with tempfile.TemporaryDirectory() as folder, serving(system, clients) as server:
+        path = Path(folder, "pictures.npz")
+        np.savez(path, *[np.frombuffer(_jpeg(view), np.uint8) for view in views])
+        command = [sys.executable, "-m", "scripts.live_clients", str(server.port), str(clients)]
+        meter = _Load()
+        done = subprocess.run(
+            [*command, str(path), str(seconds + WARM)], check=True, stdout=subprocess.PIPE, text=True
+        )
+        load_now = meter.mean()
+    found = []
+    for n, client in enumerate(json.loads(done.stdout)):
+        points = np.array([point for point in client if point[0] > WARM]).reshape(-1, 2)
+        found.append(Delays(f"{name}, client {n + 1}", points[:, 0], points[:, 1], load_now))
+    return found
+
+
+def slowed(system: PoseTracker, factor: float) -> PoseTracker:
+    """The same with networks that take `factor` times as long."""
+
+    class Slow:
+        def __init__(self, part: Any) -> None:
+            self._part = part
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(self._part, name)
+            return self._wait(found) if name == "estimate_frame" else found
+
+        def __call__(self, *given: Any) -> Any:
+            return self._wait(self._part)(*given)
+
+        @staticmethod
+        def _wait(work: Any) -> Any:
+            def working(*given: Any) -> Any:
+                start = time.perf_counter()
+                result = work(*given)
+                time.sleep((factor - 1) * (time.perf_counter() - start))
+                return result
+
+            return working
+
+    detector: Any = Slow(system.detector)
+    estimator: Any = Slow(system.estimator)
+    return replace(system, detector=detector, estimator=estimator)
+
+
+class _Load:
+    """Processes that want a CPU, looked at in the kernel's own count."""
+
+    def __init__(self) -> None:
+        self._values: list[int] = []
+        self._done = threading.Event()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while not self._done.wait(1.0):
+            self._values.append(int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]))
+
+    def mean(self) -> float:
+        self._done.set()
+        return float(np.mean(self._values)) if self._values else float("nan")
+
+
+# ---- all of it
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
+    parser.add_argument("--long", type=float, default=600.0, help="seconds of the run that is plotted")
+    parser.add_argument("--document", type=Path, help="its tables are filled in")
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    system = load("light", "cpu")
+    latency = []
+    for size in SIZES:
+        for people in (1, 4):
+            views = pictures(people, size)
+            words = f"{size[0]}x{size[1]}, {people} {'person' if people == 1 else 'people'}"
+            latency.append(shown(in_browser(system, f"browser, {words}", views, options.seconds)))
+            if os.environ.get("DISPLAY"):
+                latency.append(shown(in_window(system, f"window, {words}", views, options.seconds)))
+    views = pictures(1, SIZES[0])
+    slow = shown(
+        in_browser(
+            slowed(system, 3), "browser, 640x480, 1 person, networks 3 times as slow", views, options.seconds
+        )
+    )
+    crowds = [
+        [shown(d) for d in with_clients(system, f"{n} clients", views, n, options.seconds)]
+        for n in (1, 2, 4, 8)
+    ]
+    long = shown(in_browser(system, "browser, 640x480, 1 person, long", views, options.long))
+    if options.document:
+        fill_file(options.document, "latency", latency_table([*latency, slow, long]))
+        fill_file(options.document, "load", load_table(crowds))
+    if options.plot:
+        draw(long, slow, options.plot)
+
+
+def shown(delays: Delays) -> Delays:
+    print(*delays.row(), sep="\t", flush=True)
+    return delays
+
+
+def latency_table(runs: Sequence[Delays]) -> str:
+    head = "where and what | frames/s: | median ms: | p95 ms: | second half - first, ms: | runnable:"
+    return table(head, [run.row() for run in runs])
+
+
+def load_table(crowds: Sequence[Sequence[Delays]]) -> str:
+    rows = []
+    for crowd in crowds:
+        each = [run.row() for run in crowd]
+        rates = [float(str(row[1])) for row in each]
+        middles = [float(np.median(run.delays)) for run in crowd]
+        late = [float(np.percentile(run.delays, 95)) for run in crowd]
+        rows.append(
+            [len(crowd), sum(rates), f"{min(rates):.1f} to {max(rates):.1f}",
+             f"{min(middles):.0f} to {max(middles):.0f}", f"{max(late):.0f}", each[0][-1]]
+        )  # fmt: skip
+    head = "clients: | frames/s, all: | frames/s of each: | median ms of each: | worst p95 ms: | runnable:"
+    return table(head, rows)
+
+
+def draw(run: Delays, slow: Delays, path: Path) -> None:
+    figure, ((axes,),) = panels(1, 1, (9, 3.6))
+    axes.plot(run.seconds, run.delays, color=BLUE, lw=0.8, label="as it is")
+    axes.plot(slow.seconds, slow.delays, color=ORANGE, lw=0.8, label="networks three times as slow")
+    axes.axhline(120, color=MUTED, lw=0.8, ls="--")
+    axes.set_xlim(0, float(run.seconds.max()))
+    axes.set_ylim(0, 1.3 * float(np.percentile(np.concatenate([run.delays, slow.delays]), 99)))
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("ms from capture to drawn")
+    axes.legend(loc="upper right", frameon=False)
+    headline(axes, "posetrack live in the browser, preset light", "640x480, one person")
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    main()
