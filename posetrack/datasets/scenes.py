@@ -40,6 +40,7 @@ class Scenes:
         backgrounds: Sequence[Picture],
         seed: int,
         weights: NDArray[np.floating] | None = None,
+        kinds: tuple[float, float] = (0.25, 0.65),
     ) -> None:
         """
         Args:
@@ -47,8 +48,9 @@ class Scenes:
             backgrounds: photos mostly without people; they may have boxes too.
             seed: of the random choices.
             weights: (len(pictures),) how often each photo is drawn, in any unit; alike when None.
+            kinds: share of scenes that are whole photos, and of these and mosaics together.
         """
-        self.pictures, self.backgrounds = pictures, backgrounds
+        self.pictures, self.backgrounds, self.kinds = pictures, backgrounds, kinds
         self.random = np.random.default_rng(seed)
         if weights is None:
             weights = np.ones(len(pictures))
@@ -57,9 +59,9 @@ class Scenes:
     def draw(self, width: int, height: int) -> Scene:
         """A new scene of the given size, with colours, blur and compression of video."""
         kind = self.random.random()
-        if kind < 0.25:
+        if kind < self.kinds[0]:
             scene = self.whole(width, height)
-        elif kind < 0.65:
+        elif kind < self.kinds[1]:
             scene = self.mosaic(width, height)
         else:
             scene = self.pasted(width, height)

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from posetrack.datasets.scenes import Scene
 from posetrack.detectors.light import STRIDES, cell_centres
+
+
+TAUGHT_BOX = 0.15  # a teacher's score from which its box is worth learning
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,18 @@ class Wanted:
         return Wanted(self.boxes.pin_memory(), self.soft.pin_memory(), self.scene.pin_memory())
 
 
+class Taught:
+    """What a teacher says of every cell of a batch."""
+
+    def __init__(self, scores: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
+        """`scores` (B, A) in 0..1, `boxes` (B, A, 4) as xyxy pixels, in the network's order of cells."""
+        self.scores, self.boxes = torch.from_numpy(scores), torch.from_numpy(boxes)
+
+    def to(self, device: str) -> Taught:
+        self.scores, self.boxes = self.scores.to(device), self.boxes.to(device)
+        return self
+
+
 def gather(scenes: list[Scene]) -> Wanted:
     """All boxes of the scenes."""
     return Wanted(
@@ -44,7 +60,8 @@ def gather(scenes: list[Scene]) -> Wanted:
 
 
 def detection_loss(
-    logits: Tensor, predicted: Tensor, wanted: Wanted, height: int, width: int, ripeness: float
+    logits: Tensor, predicted: Tensor, wanted: Wanted, height: int, width: int, ripeness: float,
+    taught: Taught | None = None, weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Score and box loss of a batch.
 
@@ -53,9 +70,12 @@ def detection_loss(
         wanted: the boxes.
         height, width: of the scenes.
         ripeness: 0..1, how far the predictions themselves have a say in the assignment.
+        taught: what a teacher says of every cell.
+        weight: of the teacher's word beside the boxes.
 
     Returns:
-        The loss, and for the log (3,): score loss, box loss, number of positive cells.
+        The loss, and for the log (5,): score loss, box loss, number of positive cells; the teacher's score and
+        box loss.
     """
     targets, owner, ignored = assign(logits.detach(), predicted.detach(), wanted, height, width, ripeness)
     total = targets.sum().clamp(min=1)
@@ -65,7 +85,29 @@ def detection_loss(
     gap = 1 - giou(predicted[positive], wanted.boxes[owner[positive]])
     box_loss = (gap * targets[positive]).sum() / total
     loss = score_loss + 3 * box_loss
-    return loss, torch.stack([score_loss, box_loss, positive.sum()]).detach()
+    taught_score = taught_box = torch.zeros_like(loss)
+    if taught is not None:
+        taught_score, taught_box = distillation_loss(logits, predicted, taught, positive)
+        loss = loss + weight * (taught_score + 3 * taught_box)
+    return loss, torch.stack([score_loss, box_loss, positive.sum(), taught_score, taught_box]).detach()
+
+
+def distillation_loss(
+    logits: Tensor, predicted: Tensor, taught: Taught, positive: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Score and box loss against a teacher's cells, but for those that a labelled box has (`positive`, (B, A)).
+
+    The teacher knows everyday people well and acrobats badly: where there is a label, the label counts.
+    """
+    scores = taught.scores
+    free = ~positive
+    total = (scores * free).sum().clamp(min=1)
+    score_loss = F.binary_cross_entropy_with_logits(logits, scores, reduction="none")
+    entropy = F.binary_cross_entropy(scores, scores, reduction="none")  # what no network can fall below
+    score_loss = ((score_loss - entropy) * free).sum() / total
+    sure = free & (scores > TAUGHT_BOX)
+    box_loss = ((1 - giou(predicted[sure], taught.boxes[sure])) * scores[sure]).sum() / total
+    return score_loss, box_loss
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -26,16 +27,18 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from posetrack.datasets.scenes import Scenes
 from posetrack.detectors.light import LightNetwork
 from posetrack.errors import PoseTrackError
-from posetrack.training.assignment import Wanted, detection_loss, gather
+from posetrack.training.assignment import Taught, Wanted, detection_loss, gather
 from posetrack.training.ema import WeightAverage
 from posetrack.training.muon import Muon
+from posetrack.training.rtmdet_teacher import RtmdetTeacher
 from posetrack.training.store import Store
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into
 
 # Width and height of the scenes, one shape per batch: those of videos, wide and upright, at two sizes.
-SHAPES = ((416, 256), (512, 288), (256, 416), (384, 384))
-LONG_SIDE = 480  # of the input in use: between what suits large people (416) and small ones (512)
+SHAPES = ((416, 256), (416, 320), (320, 416), (352, 352), (448, 256), (256, 416))
+LONG_SIDE = 416  # of the input in use
+DEPTHS = (1, 2, 4, 3)  # residual convolutions at strides 4, 8, 16, 32: deep where cells are few
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Recipe:
     device: str = "cpu"
     rendered: bool = False  # rendered people are among the scenes; the weights' metadata says so
     workers: int = 0  # processes that make scenes; 0: the training itself makes them
+    depths: tuple[int, ...] = DEPTHS  # of the network
+    teacher: float = 1.0  # weight of what a teacher says of every cell, where there is a teacher
+    sources: tuple[str, ...] = ("LSPET train (9,000 photos) and 450 of BSDS500",)  # for the metadata
 
     def for_batch(self, batch: int) -> Recipe:
         """The same with batches of another size; the rate grows with the root of the size."""
@@ -67,6 +73,7 @@ def train(
     save_every: float = 120,
     init: Path | None = None,
     leave_at: float = math.inf,
+    teacher: RtmdetTeacher | None = None,
 ) -> Run:
     """Train until the budget is used up; a killed run goes on from the state in `store`.
 
@@ -74,6 +81,7 @@ def train(
         save_every: seconds.
         init: exported weights to begin a new run with, such as those of an earlier stretch of training.
         leave_at: time.monotonic() at which to leave early, with the schedule of the whole run.
+        teacher: sees every scene, too, and says of each cell what it makes of it.
 
     Returns:
         The run at its end, stored.
@@ -81,21 +89,22 @@ def train(
     if (recipe.minutes is None) == (recipe.pictures is None):
         raise PoseTrackError("give a budget: either minutes or pictures")
     torch.manual_seed(recipe.seed)
-    run = Run(recipe)
+    run = Run(recipe, teacher)
     if (state := store.read(recipe.device)) is not None:
         run.load(state)
         log(f"resumed at {run.pictures} pictures")
     elif init is not None:
         run.start_from(init)
-    saved, totals = time.monotonic(), torch.zeros(3, device=recipe.device)
+    saved, totals = time.monotonic(), torch.zeros(5, device=recipe.device)
     batches = iter(Batches(scenes, recipe, run.step).load())
     while run.progress() < 1 and time.monotonic() < leave_at:
         totals += run.learn(*next(batches))
         if run.step % 50 == 0:
-            score, box, positives = (totals / 50).tolist()
+            score, box, positives, taught_score, taught_box = (totals / 50).tolist()
             log(
                 f"{run.spent / 60:6.1f} min  {run.pictures:7d} pictures  rate {run.rate():.2e}"
                 f"  score {score:.3f}  box {box:.3f}  positives {positives:.0f}"
+                f"  teacher's score {taught_score:.3f}  box {taught_box:.3f}"
             )
             totals.zero_()
         if time.monotonic() - saved > save_every:
@@ -149,14 +158,16 @@ def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_si
     """
     from posetrack.training.export import half_precision, write  # needs safetensors: not all machines have it
 
-    network = LightNetwork()
+    depths = tuple(state["recipe"]["depths"])
+    network = LightNetwork(depths=depths)
     network.load_state_dict(state["average"]["network"])
     facts = {
         "model": "light_detector",
+        "depths": json.dumps(depths),
         "input_long_side": str(long_side),
         "score_threshold": str(score_threshold),
         "pictures": str(state.get("before", 0) + state["pictures"]),
-        "trained_on": "LSPET train (9,000 photos) and 450 of BSDS500, as mosaics; soft boxes from YOLOX-nano"
+        "trained_on": "; ".join(state["recipe"]["sources"])
         + (", and rendered people" if state["recipe"].get("rendered") else ""),
         "licence": "research only, as the training photos; boxes by an Apache-2.0 network",
         "recipe": json.dumps(state["recipe"]),
@@ -167,9 +178,9 @@ def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_si
 class Run:
     """Network, optimiser, averaged weights and what of the budget is spent."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.network = LightNetwork().to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, recipe: Recipe, teacher: RtmdetTeacher | None = None) -> None:
+        self.recipe, self.teacher = recipe, teacher
+        self.network = LightNetwork(depths=recipe.depths).to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         initialise(self.network)
         self.average = WeightAverage(self.network, recipe.average)
         self.optimiser = Muon(self.network, ("stem", "score", "sides"), weight_decay=recipe.decay)
@@ -200,8 +211,9 @@ class Run:
             wanted: their boxes.
 
         Returns:
-            (3,): the score loss, the box loss and the number of positive cells.
+            (5,): the score loss, the box loss, the number of positive cells, the teacher's score and box loss.
         """
+        taught = None if self.teacher is None else Taught(*self.teacher.dense(images.numpy(), centred=True))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         device = self.recipe.device
@@ -216,6 +228,8 @@ class Run:
             height,
             width,
             ripeness=min(1.0, (self.step + 1) / self.blind_steps),
+            taught=None if taught is None else taught.to(device),
+            weight=self.recipe.teacher,
         )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -249,12 +263,28 @@ class Run:
         self.before = state.get("before", self.before)
 
     def start_from(self, path: Path) -> None:
-        """Begin with exported weights. They know where people are: their predictions count at once."""
-        weights = read_checkpoint(path)
+        """Begin with exported weights. They know where people are: their predictions count at once.
+
+        Where this network is deeper than theirs, the convolutions that they lack add little at first.
+        """
+        weights = deepened(read_checkpoint(path), self.network)
         load_into(self.network, weights, str(path))
         load_into(self.average.network, weights, str(path))
         self.before = int(read_metadata(path).get("pictures", 0))
         self.blind_steps = 1
+
+
+def deepened(weights: Mapping[str, Tensor], network: LightNetwork) -> dict[str, Tensor]:
+    """With the network's own values for residual convolutions that the weights lack, at a tenth of their size.
+
+    Not at zero: a ReLU passes no gradient there, and they would never learn.
+    """
+    lacking = {
+        name: value * 0.1 if name.endswith(".1.weight") else value
+        for name, value in network.state_dict().items()
+        if name not in weights and re.search(r"^stage\d+\.1\.steps\.\d+\.", name)
+    }
+    return dict(weights) | lacking
 
 
 def initialise(network: LightNetwork) -> None:
