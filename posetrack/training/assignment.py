@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from posetrack.datasets.scenes import Scene
 from posetrack.detectors.light import STRIDES, cell_centres
+from posetrack.training.rtmdet_teacher import RtmdetTeacher
 
 
 TAUGHT_BOX = 0.15  # a teacher's score from which its box is worth learning
@@ -38,16 +39,23 @@ class Wanted:
         return Wanted(self.boxes.pin_memory(), self.soft.pin_memory(), self.scene.pin_memory())
 
 
+@dataclass(frozen=True)
 class Taught:
-    """What a teacher says of every cell of a batch."""
+    """What a teacher says of every cell of a batch, in the network's order of cells."""
 
-    def __init__(self, scores: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
-        """`scores` (B, A) in 0..1, `boxes` (B, A, 4) as xyxy pixels, in the network's order of cells."""
-        self.scores, self.boxes = torch.from_numpy(scores), torch.from_numpy(boxes)
+    scores: Tensor  # (B, A) 0..1
+    boxes: Tensor  # (B, A, 4) xyxy pixels
+
+    @staticmethod
+    def of(teacher: RtmdetTeacher, images: NDArray[np.uint8]) -> Taught:
+        """`images` (B, H, W, 3) RGB."""
+        return Taught(*(torch.from_numpy(part) for part in teacher.dense(images, centred=True)))
 
     def to(self, device: str) -> Taught:
-        self.scores, self.boxes = self.scores.to(device), self.boxes.to(device)
-        return self
+        return Taught(self.scores.to(device, non_blocking=True), self.boxes.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Taught:
+        return Taught(self.scores.pin_memory(), self.boxes.pin_memory())
 
 
 def gather(scenes: list[Scene]) -> Wanted:
@@ -60,8 +68,14 @@ def gather(scenes: list[Scene]) -> Wanted:
 
 
 def detection_loss(
-    logits: Tensor, predicted: Tensor, wanted: Wanted, height: int, width: int, ripeness: float,
-    taught: Taught | None = None, weight: float = 1.0,
+    logits: Tensor,
+    predicted: Tensor,
+    wanted: Wanted,
+    height: int,
+    width: int,
+    ripeness: float,
+    taught: Taught | None = None,
+    weight: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Score and box loss of a batch.
 

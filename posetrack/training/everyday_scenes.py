@@ -1,7 +1,7 @@
 """Scenes for the detector from everyday photos, Leeds athletes and places, with boxes of people and of teachers.
 
-    relabel(data, Path("/tmp/runs/detector/rtmdet"))                       # once, 2 minutes of one core
-    scenes = read_scenes(data, Path("/tmp/runs/detector/rtmdet"), seed=1)
+relabel(data, Path("/tmp/runs/detector/rtmdet"))                       # once, 2 minutes of one core
+scenes = read_scenes(data, Path("/tmp/runs/detector/rtmdet"), seed=1)
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def read_scenes(data: Path, labels: Path, seed: int) -> Scenes:
     shares = np.concatenate(
         [EVERYDAY_SHARE * weights / weights.sum(), (1 - EVERYDAY_SHARE) * of_leeds / of_leeds.sum()]
     )
-    places = read_pictures(
-        [data / "lspet" / "backgrounds.tar"], data / "lspet" / "backgrounds_boxes.json"
-    )[PLACES_HELD_OUT:]
+    places = read_pictures([data / "lspet" / "backgrounds.tar"], data / "lspet" / "backgrounds_boxes.json")[
+        PLACES_HELD_OUT:
+    ]
     return Scenes([*everyday, *leeds], places, seed, shares, KINDS)
 
 
@@ -109,7 +109,6 @@ def read_leeds(folder: Path) -> list[Picture]:
 def read_labels(path: Path) -> Mapping[str, tuple[Floats, Floats]]:
     """File name to boxes (N, 4) and scores (N,)."""
     tables = {
-        name: np.array(rows, np.float32).reshape(-1, 5)
-        for name, rows in json.loads(path.read_text()).items()
+        name: np.array(rows, np.float32).reshape(-1, 5) for name, rows in json.loads(path.read_text()).items()
     }
     return {name: (table[:, :4], table[:, 4]) for name, table in tables.items()}

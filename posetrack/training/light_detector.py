@@ -37,6 +37,7 @@ from posetrack.zoo.loading import load_into
 
 # Width and height of the scenes, one shape per batch: those of videos, wide and upright, at two sizes.
 SHAPES = ((416, 256), (416, 320), (320, 416), (352, 352), (448, 256), (256, 416))
+SMALL_SHAPES = ((320, 192), (320, 256), (256, 320), (288, 288), (352, 192), (192, 320))  # 0.6 of the time
 LONG_SIDE = 416  # of the input in use
 DEPTHS = (1, 2, 4, 3)  # residual convolutions at strides 4, 8, 16, 32: deep where cells are few
 
@@ -58,6 +59,8 @@ class Recipe:
     workers: int = 0  # processes that make scenes; 0: the training itself makes them
     depths: tuple[int, ...] = DEPTHS  # of the network
     teacher: float = 1.0  # weight of what a teacher says of every cell, where there is a teacher
+    small: bool = False  # scenes of `SMALL_SHAPES`
+    frozen: tuple[str, ...] = ()  # parts of the network that stay as they are
     sources: tuple[str, ...] = ("LSPET train (9,000 photos) and 450 of BSDS500",)  # for the metadata
 
     def for_batch(self, batch: int) -> Recipe:
@@ -89,14 +92,14 @@ def train(
     if (recipe.minutes is None) == (recipe.pictures is None):
         raise PoseTrackError("give a budget: either minutes or pictures")
     torch.manual_seed(recipe.seed)
-    run = Run(recipe, teacher)
+    run = Run(recipe)
     if (state := store.read(recipe.device)) is not None:
         run.load(state)
         log(f"resumed at {run.pictures} pictures")
     elif init is not None:
         run.start_from(init)
     saved, totals = time.monotonic(), torch.zeros(5, device=recipe.device)
-    batches = iter(Batches(scenes, recipe, run.step).load())
+    batches = iter(Batches(scenes, recipe, run.step, teacher).load())
     while run.progress() < 1 and time.monotonic() < leave_at:
         totals += run.learn(*next(batches))
         if run.step % 50 == 0:
@@ -114,23 +117,34 @@ def train(
     return run
 
 
-class Batches(IterableDataset[tuple[Tensor, Wanted]]):
-    """Endless batches: images (B, H, W, 3) uint8 and their boxes. Worker k of n makes every n-th one."""
+Batch = tuple[Tensor, Wanted, Taught | None]
 
-    def __init__(self, scenes: Scenes, recipe: Recipe, first: int) -> None:
+
+class Batches(IterableDataset[Batch]):
+    """Endless batches: images (B, H, W, 3) uint8, their boxes, what the teacher says of their cells.
+
+    Worker k of n makes every n-th one.
+    """
+
+    def __init__(
+        self, scenes: Scenes, recipe: Recipe, first: int, teacher: RtmdetTeacher | None = None
+    ) -> None:
         """`first` is the step at which the training begins, so that a resumed run sees other scenes."""
-        self.scenes, self.recipe, self.first = scenes, recipe, first
+        self.scenes, self.recipe, self.first, self.teacher = scenes, recipe, first, teacher
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Wanted]]:
+    def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         self.scenes.random = np.random.default_rng([self.recipe.seed, self.first, number])
         for step in itertools.count(self.first + number, workers):
-            width, height = SHAPES[step % len(SHAPES)]
+            shapes = SMALL_SHAPES if self.recipe.small else SHAPES
+            width, height = shapes[step % len(shapes)]
             batch = [self.scenes.draw(width, height) for _ in range(self.recipe.batch)]
-            yield torch.from_numpy(np.stack([scene.image for scene in batch])), gather(batch)
+            images = np.stack([scene.image for scene in batch])
+            taught = None if self.teacher is None else Taught.of(self.teacher, images)
+            yield torch.from_numpy(images), gather(batch), taught
 
-    def load(self) -> Iterable[tuple[Tensor, Wanted]]:
+    def load(self) -> Iterable[Batch]:
         """The batches in order, made in this process or by the recipe's workers."""
         if self.recipe.workers == 0:
             return self
@@ -178,10 +192,12 @@ def export(state: Mapping[str, Any], path: Path, score_threshold: float, long_si
 class Run:
     """Network, optimiser, averaged weights and what of the budget is spent."""
 
-    def __init__(self, recipe: Recipe, teacher: RtmdetTeacher | None = None) -> None:
-        self.recipe, self.teacher = recipe, teacher
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
         self.network = LightNetwork(depths=recipe.depths).to(recipe.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         initialise(self.network)
+        for name in recipe.frozen:
+            self.network.get_submodule(name).requires_grad_(False).eval()  # its batch statistics, too
         self.average = WeightAverage(self.network, recipe.average)
         self.optimiser = Muon(self.network, ("stem", "score", "sides"), weight_decay=recipe.decay)
         self.step, self.spent, self.seen = 0, 0.0, time.monotonic()
@@ -203,17 +219,17 @@ class Run:
         warm = min(1.0, (self.step + 1) / self.recipe.warmup)
         return self.recipe.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * min(self.progress(), 1))) / 2)
 
-    def learn(self, images: Tensor, wanted: Wanted) -> Tensor:
+    def learn(self, images: Tensor, wanted: Wanted, taught: Taught | None = None) -> Tensor:
         """One step.
 
         Args:
             images: (B, H, W, 3) uint8.
             wanted: their boxes.
+            taught: what a teacher says of their cells.
 
         Returns:
             (5,): the score loss, the box loss, the number of positive cells, the teacher's score and box loss.
         """
-        taught = None if self.teacher is None else Taught(*self.teacher.dense(images.numpy(), centred=True))
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         device = self.recipe.device

@@ -29,12 +29,13 @@ SAME = 0.6  # IoU from which two boxes show the same person
 
 
 class RtmdetTeacher:
-    def __init__(self, path: str | Path, side: int = 320, threads: int = 1) -> None:
-        """`side`: pixels to which a photo's longer side is scaled by `__call__`, a multiple of 32."""
-        from posetrack.models.openvino_graph import core
-
-        self.path, self.side, self.threads = str(path), side, threads
-        self._core = core()
+    def __init__(self, path: str | Path, side: int = 320, threads: int = 1, floor: float = FLOOR) -> None:
+        """
+        Args:
+            side: pixels to which a photo's longer side is scaled by `__call__`, a multiple of 32.
+            floor: `__call__` does not look at lower scores.
+        """
+        self.path, self.side, self.threads, self.floor = str(path), side, threads, floor
         self._requests: dict[tuple[int, int, int], Any] = {}
 
     def __call__(self, image: Image) -> tuple[Floats, Floats]:
@@ -51,7 +52,7 @@ class RtmdetTeacher:
         canvas = np.full((1, self.side, self.side, 3), 114, np.uint8)
         canvas[0, : small.shape[0], : small.shape[1]] = small
         scores, boxes = (values[0] for values in self.dense(canvas))
-        keep = scores >= FLOOR
+        keep = scores >= self.floor
         limits = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
         found = np.clip(boxes[keep] / scale, 0, limits).astype(np.float32)
         kept = suppress(found, scores[keep], SAME)
@@ -87,10 +88,12 @@ class RtmdetTeacher:
     def _request(self, batch: int, height: int, width: int) -> Any:
         key = batch, height, width
         if key not in self._requests:
-            model = self._core.read_model(self.path)
+            from posetrack.models.openvino_graph import core  # here: a forked process needs its own
+
+            model = core().read_model(self.path)
             model.reshape([batch, 3, height, width])
             settings = {"INFERENCE_NUM_THREADS": self.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-            self._requests[key] = self._core.compile_model(model, "CPU", settings).create_infer_request()
+            self._requests[key] = core().compile_model(model, "CPU", settings).create_infer_request()
         return self._requests[key]
 
 

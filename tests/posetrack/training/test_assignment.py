@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from posetrack.training.assignment import Wanted, assign, cells, detection_loss, giou, iou
+from posetrack.training.assignment import (
+    Taught,
+    Wanted,
+    assign,
+    cells,
+    detection_loss,
+    distillation_loss,
+    giou,
+    iou,
+)
 
 SIDE = 64  # pixels of the tiny worlds: 64 + 16 + 4 = 84 cells
 
@@ -97,7 +106,7 @@ def test_nothing_is_learned_inside_an_ignored_box() -> None:
 
 def test_an_empty_batch_has_a_loss() -> None:
     nobody = Wanted(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.long))
-    loss, (_, box_loss, positives) = detection_loss(*undecided(), nobody, SIDE, SIDE, 1.0)
+    loss, (_, box_loss, positives, _, _) = detection_loss(*undecided(), nobody, SIDE, SIDE, 1.0)
     assert loss == pytest.approx(84 * 0.01, rel=0.01)  # every cell says 1 % where there is nothing
     assert (box_loss, positives) == (0.0, 0.0)
 
@@ -115,3 +124,23 @@ def test_overlap_by_hand(b: list[float], plain: float, generalised: float) -> No
     a, other = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([b], dtype=torch.float32)
     assert float(iou(a, other)) == pytest.approx(plain)
     assert float(giou(a, other)) == pytest.approx(generalised)
+
+
+def test_a_teacher_has_no_say_where_a_label_has() -> None:
+    logits, boxes = undecided()
+    scores = torch.zeros(1, 84)
+    scores[0, 40] = 0.9
+    for labelled, costs in ((False, True), (True, False)):
+        positive = torch.zeros(1, 84, dtype=torch.bool)
+        positive[0, 40] = labelled
+        score_loss, box_loss = distillation_loss(logits, boxes, Taught(scores, boxes + 5), positive)
+        assert (score_loss > 1) == costs
+        assert (box_loss > 0.01) == costs
+
+
+def test_to_agree_with_the_teacher_costs_nothing() -> None:
+    logits, boxes = undecided()
+    agreeing = Taught(logits.sigmoid(), boxes)
+    score_loss, box_loss = distillation_loss(logits, boxes, agreeing, torch.zeros(1, 84, dtype=torch.bool))
+    assert score_loss.item() == pytest.approx(0, abs=1e-5)
+    assert box_loss.item() == pytest.approx(0, abs=1e-5)

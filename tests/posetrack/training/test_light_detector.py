@@ -31,10 +31,33 @@ def scenes(monkeypatch: pytest.MonkeyPatch) -> Scenes:
 
 def test_the_loss_falls(scenes: Scenes) -> None:
     run = Run(Recipe(pictures=400, batch=4, rate=0.03, warmup=3))
-    images, wanted = next(iter(Batches(scenes, run.recipe, 0)))
+    images, wanted, taught = next(iter(Batches(scenes, run.recipe, 0)))
+    assert taught is None
     losses = [run.learn(images, wanted) for _ in range(15)]
-    assert np.mean([score for score, _, _ in losses[-3:]]) < 0.6 * losses[0][0]
-    assert np.mean([box for _, box, _ in losses[-3:]]) < 0.8 * losses[0][1]
+    assert np.mean([loss[0] for loss in losses[-3:]]) < 0.6 * losses[0][0]
+    assert np.mean([loss[1] for loss in losses[-3:]]) < 0.8 * losses[0][1]
+
+
+def test_frozen_parts_stay_as_they_are(scenes: Scenes) -> None:
+    run = Run(Recipe(pictures=400, batch=4, frozen=("stem", "stage4")))
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    images, wanted, _ = next(iter(Batches(scenes, run.recipe, 0)))
+    run.learn(images, wanted)
+    for name, value in run.network.state_dict().items():
+        if name.startswith(("stem", "stage4")):
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(run.network.stage8[0][0].weight, before["stage8.0.0.weight"])
+
+
+def test_a_deeper_network_begins_with_weights_of_a_shallower_one(tmp_path: Path) -> None:
+    shallow = Run(Recipe(pictures=8, depths=(1, 2, 2, 1)))
+    export(shallow.state(), tmp_path / "light.safetensors", score_threshold=0.5)
+    deep = Run(Recipe(pictures=8, depths=(1, 2, 4, 3)))
+    deep.start_from(tmp_path / "light.safetensors")
+    images = torch.rand(1, 3, 64, 96)
+    logits = [run.average.network.eval()(images)[0] for run in (shallow, deep)]
+    assert (logits[0] - logits[1]).abs().max() < 0.5 * logits[0].std() + 0.05  # nearly the same function
+    assert (deep.network.stage16[1].steps[3][1].weight > 0).all()  # and the new parts can learn
 
 
 def test_a_killed_run_goes_on_and_its_export_detects(scenes: Scenes, tmp_path: Path) -> None:
@@ -80,8 +103,8 @@ def test_a_new_run_begins_with_exported_weights(scenes: Scenes, tmp_path: Path) 
 def test_workers_make_every_batch_once_and_in_order(scenes: Scenes) -> None:
     recipe = Recipe(pictures=1, batch=2, workers=2)
     batches = list(itertools.islice(Batches(scenes, recipe, first=1).load(), 4))
-    assert [tuple(images.shape) for images, _ in batches] == [(2, 96, 64, 3), (2, 64, 96, 3)] * 2
-    firsts = [images.float().mean().item() for images, _ in batches]
+    assert [tuple(images.shape) for images, *_ in batches] == [(2, 96, 64, 3), (2, 64, 96, 3)] * 2
+    firsts = [images.float().mean().item() for images, *_ in batches]
     assert len(set(firsts)) == 4
     again = next(iter(Batches(scenes, recipe, first=1).load()))
     assert torch.equal(again[0], batches[0][0])
