@@ -213,7 +213,7 @@ class LightNetwork(nn.Module):
         return self.cells(self.trunk((images - 0.45) * 4))
 
     def trunk(self, images: Tensor) -> list[Tensor]:
-        """What the last layers read: (B, 2 * neck, h, w) at every level. Takes images as `normalised` does."""
+        """What the last layers read: (B, 2 * neck, h, w) at every level; images as `normalised` gives."""
         x8 = self.stage8(self.stage4(self.stem(images.to(_precision(self.stem)))))
         x16 = self.stage16(x8)
         x32 = self.stage32(x16)
@@ -240,7 +240,7 @@ class LightNetwork(nn.Module):
 
 
 def normalised(images: Tensor) -> Tensor:
-    """Pixels 0..255 as the trunk reads them. Outside of what OpenVINO compiles, whose sum costs ten times this."""
+    """Pixels 0..255 as the trunk reads them: here, since the same in OpenVINO takes ten times as long."""
     return images.float().mul_(4 / 255).sub_(4 * 0.45)
 
 

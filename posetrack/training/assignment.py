@@ -18,7 +18,6 @@ from posetrack.datasets.scenes import Scene
 from posetrack.detectors.light import STRIDES, cell_centres
 from posetrack.training.rtmdet_teacher import RtmdetTeacher
 
-
 TAUGHT_BOX = 0.15  # a teacher's score from which its box is worth learning
 
 
@@ -88,8 +87,8 @@ def detection_loss(
         weight: of the teacher's word beside the boxes.
 
     Returns:
-        The loss, and for the log (5,): score loss, box loss, number of positive cells; the teacher's score and
-        box loss.
+        The loss, and for the log (5,): score loss, box loss, number of positive cells; the teacher's score
+        and box loss.
     """
     targets, owner, ignored = assign(logits.detach(), predicted.detach(), wanted, height, width, ripeness)
     total = targets.sum().clamp(min=1)
@@ -109,9 +108,12 @@ def detection_loss(
 def distillation_loss(
     logits: Tensor, predicted: Tensor, taught: Taught, positive: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Score and box loss against a teacher's cells, but for those that a labelled box has (`positive`, (B, A)).
+    """Score and box loss against a teacher's cells, but for those that a labelled box has.
 
     The teacher knows everyday people well and acrobats badly: where there is a label, the label counts.
+
+    Args:
+        positive: (B, A), the cells of labelled boxes.
     """
     scores = taught.scores
     free = ~positive

@@ -1,4 +1,4 @@
-"""Scenes for the detector from everyday photos, Leeds athletes and places, with boxes of people and of teachers.
+"""Scenes for the detector from everyday photos, Leeds athletes and places, with human and teachers' boxes.
 
 relabel(data, Path("/tmp/runs/detector/rtmdet"))                       # once, 2 minutes of one core
 scenes = read_scenes(data, Path("/tmp/runs/detector/rtmdet"), seed=1)
@@ -14,8 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from posetrack.datasets.boxes import Floats, Picture, decoded, read_boxes, read_pictures, tar_members
-from posetrack.datasets.boxes import upright_weights
+from posetrack.datasets.boxes import (
+    Floats,
+    Picture,
+    decoded,
+    read_boxes,
+    read_pictures,
+    tar_members,
+    upright_weights,
+)
 from posetrack.datasets.everyday_boxes import SOURCES, EverydayPhoto, read_everyday
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.datasets.scenes import Scenes

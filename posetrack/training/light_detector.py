@@ -228,7 +228,7 @@ class Run:
             taught: what a teacher says of their cells.
 
         Returns:
-            (5,): the score loss, the box loss, the number of positive cells, the teacher's score and box loss.
+            (5,): the score loss, the box loss, the number of positive cells, the teacher's losses.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
@@ -291,7 +291,7 @@ class Run:
 
 
 def deepened(weights: Mapping[str, Tensor], network: LightNetwork) -> dict[str, Tensor]:
-    """With the network's own values for residual convolutions that the weights lack, at a tenth of their size.
+    """With the network's own values for residual convolutions that the weights lack, at a tenth.
 
     Not at zero: a ReLU passes no gradient there, and they would never learn.
     """

@@ -46,7 +46,7 @@ class RtmdetTeacher:
         return merge([plain, (boxes.astype(np.float32), scores)])
 
     def one_view(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill a square, grey at right and bottom."""
+        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill a square, the rest grey."""
         scale = min(self.side / image.shape[0], self.side / image.shape[1])
         small = cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)))
         canvas = np.full((1, self.side, self.side, 3), 114, np.uint8)
@@ -63,8 +63,8 @@ class RtmdetTeacher:
 
         Args:
             images: (B, H, W, 3) RGB, H and W multiples of 32.
-            centred: for cells' centres, where our own detector has its points; the teacher's lie at the cells'
-                upper left corners. Of a cell's four corners the mean log odds count, and the surest one's box;
+            centred: for cells' centres, where our own detector has its points; the teacher's lie at the
+                cells' upper left corners. Of four corners the mean log odds count, and the surest one's box;
                 scores are then made sharper, so that somebody in plain view has 0.9 and a place 0.001.
 
         Returns:
