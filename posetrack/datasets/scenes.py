@@ -135,6 +135,8 @@ class Scenes:
             if cut is None:
                 continue
             h, w = cut.image.shape[:2]
+            if w > 2 * width:  # somebody of whom only a strip is in view, as wide as a scene is not
+                continue
             x, y = (
                 int(self.random.integers(-w // 3, width - 2 * w // 3)),
                 int(self.random.integers(-h // 4, height - 2 * h // 3)),
