@@ -105,7 +105,7 @@ def found_by_height(truths: Sequence[BoxTruth], detections: Sequence[Detections]
         np.add.at(people, row, 1)
         boxes = seen.boxes[seen.scores >= score]
         overlap = iou(boxes, truth.people)
-        excused = _share_inside(boxes, truth.ignored) >= INSIDE
+        excused = share_inside(boxes, truth.ignored) >= INSIDE
         for i in range(len(boxes)):
             j = int(overlap[i].argmax()) if len(truth.people) else -1
             if j >= 0 and overlap[i, j] >= OVERLAP:
@@ -116,7 +116,7 @@ def found_by_height(truths: Sequence[BoxTruth], detections: Sequence[Detections]
     return Found(found, people, false / max(len(truths), 1))
 
 
-def _share_inside(boxes: Floats, regions: Floats) -> Floats:
+def share_inside(boxes: Floats, regions: Floats) -> Floats:
     """(N,) the largest share of each box that lies in one of the regions."""
     low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], regions[None, :, 2:])
