@@ -4,7 +4,11 @@
     python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 20 \
         --batch 64 --rate 0.024 --device cuda --workers 14
 
+    python scripts/train_light_detector.py --data ../shared/data --runs /tmp/runs/detector --minutes 60 \
+        --everyday --small --frozen stem stage4 --init posetrack/zoo/bundled/light_detector.safetensors
+
 The second command is for a GPU with the data beside it; scripts/light_on_gpu.py brings them to a lent one.
+The third goes on from weights with everyday photos, too, and with what RTMDet says of every cell of a scene.
 A run that was stopped goes on where its last checkpoint was; another folder begins anew.
 """
 
@@ -17,7 +21,9 @@ import cv2
 import torch
 
 from posetrack.datasets.lspet import read_scenes
+from posetrack.training import everyday_scenes
 from posetrack.training.light_detector import Recipe, export, train
+from posetrack.training.rtmdet_teacher import RtmdetTeacher
 from posetrack.training.store import OneFile
 from posetrack.training.teacher_boxes import label_lspet
 
@@ -35,6 +41,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
     parser.add_argument("--rendered", type=Path, help="folder of scripts/render_people.py, to train on, too")
+    parser.add_argument(
+        "--everyday", action="store_true", help="people/ of the data, and RTMDet as a teacher"
+    )
+    parser.add_argument("--small", action="store_true", help="scenes of 0.6 of the pixels")
+    parser.add_argument("--frozen", nargs="*", default=(), help="parts of the network that stay as they are")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=Recipe.workers, help="processes that make scenes")
@@ -44,8 +55,14 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(given.threads)
-    label_lspet(given.data / "lspet", given.data / "teachers" / "yolox_nano_416.onnx", given.runs)
-    scenes = read_scenes(given.data / "lspet", given.runs, given.seed, given.rendered)
+    teacher = None
+    if given.everyday:
+        everyday_scenes.relabel(given.data, given.runs / "rtmdet")
+        scenes = everyday_scenes.read_scenes(given.data, given.runs / "rtmdet", given.seed)
+        teacher = RtmdetTeacher(given.data / "teachers" / "rtmdet_nano_person_320.onnx")
+    else:
+        label_lspet(given.data / "lspet", given.data / "teachers" / "yolox_nano_416.onnx", given.runs)
+        scenes = read_scenes(given.data / "lspet", given.runs, given.seed, given.rendered)
     recipe = Recipe(
         given.minutes,
         given.pictures,
@@ -55,9 +72,14 @@ def main() -> None:
         seed=given.seed,
         device=given.device,
         rendered=given.rendered is not None,
+        small=given.small,
+        frozen=tuple(given.frozen),
+        sources=everyday_scenes.SAID if given.everyday else Recipe.sources,
     )
     store = OneFile(given.runs / "last.pt")
-    run = train(recipe, scenes, store, log=lambda line: print(line, flush=True), init=given.init)
+    run = train(
+        recipe, scenes, store, log=lambda line: print(line, flush=True), init=given.init, teacher=teacher
+    )
     if given.export is not None:
         export(run.state(), given.export, given.score_threshold)
 

@@ -126,7 +126,8 @@ def share_inside(boxes: Floats, regions: Floats) -> Floats:
 
 
 def _document(truths: Sequence[BoxTruth]) -> dict[str, Any]:
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for n, truth in enumerate(truths, 1):
         images.append({"id": n, "width": truth.size[0], "height": truth.size[1]})
         for boxes, crowd in ((truth.people, 0), (truth.ignored, 1)):

@@ -30,6 +30,11 @@ from posetrack.detectors.base import iou
 from posetrack.training.rtmdet_teacher import RtmdetTeacher
 from posetrack.training.teacher_boxes import with_labelled_person
 
+SAID = (  # of the training data, for the metadata of the weights
+    "LSPET train (9,000 photos), 450 of BSDS500 and 2,974 everyday photos of COCO, MPII, Pascal VOC, "
+    "Stanford 40 and Human-Parts",
+    "soft boxes from YOLOX-nano, soft scores and boxes of every cell from RTMDet-nano",
+)
 EVERYDAY_SHARE = 0.7  # of the photos drawn
 SOURCE_WEIGHTS = {"coco": 1.0, "mpii": 0.5, "voc": 1.0, "stanford40": 0.7, "humanv2": 0.8}  # per photo
 KINDS = (0.5, 0.8)  # whole photos, mosaics, and the rest: people pasted into other places
