@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -226,17 +227,24 @@ class LightNetwork(nn.Module):
 
     def cells(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Maps of `trunk` to logits and boxes."""
-        logits, boxes = [], []
+        logits, sides = [], []
         for level, x in enumerate(maps):
             for_score, for_sides = x.to(_precision(self.score)).chunk(2, 1)
-            logits.append(self.score[level](for_score).flatten(1).float())  # (B, h*w)
-            sides = self.sides[level](for_sides).float()  # (B, 4, h, w) log2 distances in strides
-            distances = (
-                torch.exp2(sides.clamp(-6, 6)).flatten(2).transpose(1, 2) * STRIDES[level]
-            )  # (B, h*w, 4)
-            centres = cell_centres(x.shape[2], x.shape[3], STRIDES[level], x.device)  # (h*w, 2)
-            boxes.append(torch.cat([centres - distances[..., :2], centres + distances[..., 2:]], 2))
-        return torch.cat(logits, 1), torch.cat(boxes, 1)
+            logits.append(self.score[level](for_score).flatten(1))  # (B, h*w)
+            sides.append(self.sides[level](for_sides).flatten(2))  # (B, 4, h*w) log2 distances in strides
+        centres, strides = _grid(tuple((x.shape[2], x.shape[3]) for x in maps), maps[0].device)
+        distances = torch.exp2(torch.cat(sides, 2).float().clamp(-6, 6)) * strides  # (B, 4, A)
+        boxes = torch.cat([centres - distances[:, :2], centres + distances[:, 2:]], 1)
+        return torch.cat(logits, 1).float(), boxes.transpose(1, 2)
+
+
+@lru_cache(maxsize=64)
+def _grid(sizes: tuple[tuple[int, int], ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Centres (2, A) and strides (A,) of all cells, from the height and width of every level."""
+    with torch.inference_mode(False):  # what inference has made could not be trained with
+        levels = [(h, w, stride) for (h, w), stride in zip(sizes, STRIDES, strict=True)]
+        centres = torch.cat([cell_centres(h, w, stride, device) for h, w, stride in levels]).T.contiguous()
+        return centres, torch.cat([torch.full((h * w,), float(s), device=device) for h, w, s in levels])
 
 
 def normalised(images: Tensor) -> Tensor:
