@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.boxes import iou
 from posetrack.documents import read_json
 from posetrack.errors import PoseTrackError
 
@@ -124,3 +125,22 @@ def soften(scores: Floats) -> Floats:
     """Teacher scores as targets: linear from 0 at `UNSURE` to 1 at `SURE`, 0 (ignore) below `FLOOR`."""
     soft = np.clip((scores - UNSURE) / (SURE - UNSURE), 0, 1)
     return np.where(soft < FLOOR, 0, soft).astype(np.float32)
+
+
+def with_labelled_person(boxes: Floats, scores: Floats, person: Floats) -> tuple[Floats, Floats]:
+    """Put in the person whom a human labelled: the teacher's box gets score 1, or the human's comes in.
+
+    Args:
+        boxes, scores: (N, 4) xyxy and (N,) of the teacher.
+        person: (4,) xyxy from labelled joints.
+    """
+    overlap = iou(person[None], boxes)[0] if len(boxes) else np.zeros(0, np.float32)
+    agreeing = np.flatnonzero((overlap > 0.5) & (scores >= 0.1))
+    if len(agreeing):
+        scores = scores.copy()
+        scores[agreeing[np.argmax(scores[agreeing])]] = 1.0
+        return boxes, scores
+    doubtful = (overlap > 0.3) & (scores < 0.25)  # the teacher's guesses at the same person
+    return np.concatenate([person[None], boxes[~doubtful]]), np.concatenate(
+        [np.ones(1, np.float32), scores[~doubtful]]
+    )

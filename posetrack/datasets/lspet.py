@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from posetrack.datasets.boxes import BoxData, read_pictures, upright_weights
+from posetrack.datasets.boxes import BoxData, read_boxes, read_pictures, upright_weights, with_labelled_person
 from posetrack.datasets.people import (
     HeldOut,
     PoseData,
@@ -73,15 +73,15 @@ def read_held_out(folder: Path) -> tuple[HeldOut, HeldOut]:
     return HeldOut("lspet", athletes, images), HeldOut("others", bystanders, images, human_only=False)
 
 
-def read_lspet_boxes(folder: Path, boxes: Path) -> BoxData:
-    """The training pictures and backgrounds for a detector.
-
-    Args:
-        boxes: folder with train.json and backgrounds.json, soft boxes of everybody in the pictures; made by
-            `posetrack.training.tasks.teacher_boxes.label_lspet`.
-    """
-    pictures = read_pictures(sorted(folder.glob("train-*.tar")), boxes / "train.json")
-    places = read_pictures([folder / "backgrounds.tar"], boxes / "backgrounds.json")
+def read_lspet_boxes(folder: Path) -> BoxData:
+    """The training pictures and backgrounds for a detector: machine-made boxes, and those of the athletes."""
+    athletes = {name: boxes[0] for name, (boxes, _) in read_boxes(folder / "lspet_train.json").items()}
+    found = read_pictures(sorted(folder.glob("train-*.tar")), folder / "person_boxes_train.json")
+    pictures = []
+    for picture in found:
+        boxes, scores = with_labelled_person(picture.boxes, picture.scores, athletes[picture.name])
+        pictures.append(replace(picture, boxes=boxes, scores=scores))
+    places = read_pictures([folder / "backgrounds.tar"], folder / "backgrounds_boxes.json")
     weights = upright_weights(folder / "lspet_train.json", pictures)
     return BoxData("lspet", pictures, weights.tolist(), places[PLACES_HELD_OUT:])
 

@@ -30,6 +30,7 @@ BASELINE_COCO = Geometry(rotation=80, scale=0.3, shift=0, half_body_probability=
 COCO_SET, AI_CHALLENGER, MPII_SET = Source("coco"), Source("ai_challenger"), Source("mpii")
 POSETRACK17, POSETRACK18 = Source("posetrack17"), Source("posetrack18")
 IMAGENET_SET, LSPET = Source("imagenet"), Source("lspet")
+EVERYDAY_BOXES = Source("everyday", share=0.7)
 RENDERED = Source("rendered", share=0.25, optional=True)  # of scripts/render_people.py
 
 # Section 4.1, Tables 1 and 2. The code runs 4 GPUs with 32 pictures each, and 24 each for W48 at 384x288.
@@ -143,7 +144,8 @@ LIGHT = Recipe(
     max_gradient=2.0, ema_decay=0.998, precision="bf16", half_precision=True,
 )  # fmt: skip
 LIGHT_DETECTOR = Recipe(
-    "light_detector", "light_detector", (LSPET, RENDERED), 480, 480, task="detector", init="nothing",
+    "light_detector", "light_detector", (replace(LSPET, share=0.3), EVERYDAY_BOXES), 416, 416,
+    task="detector", stages=(Stage(0.7, 320, 320, 0.0),), init="nothing", teacher_share=1.0,
     order="weights", epochs=None, minutes=80, batch=16, optimiser="muon", learning_rate=0.012,
     milestones=None, final_rate=0.01, warm_up=4_800, weight_decay=0.01, max_gradient=10.0, ema_decay=0.9985,
     precision="bf16", half_precision=True,

@@ -26,10 +26,11 @@ from posetrack.training.recipe import Recipe
 from posetrack.training.stop import Stopped
 from posetrack.training.tasks.classifier import ClassifierTask
 from posetrack.training.tasks.detector import DetectorTask
+from posetrack.training.tasks.everyday_labels import TEACHER_SIDE, label_everyday
 from posetrack.training.tasks.pose import Benchmark, PoseTask
+from posetrack.training.tasks.rtmdet import RtmdetTeacher
 from posetrack.training.tasks.task import Task
 from posetrack.training.tasks.teacher import Teacher
-from posetrack.training.tasks.teacher_boxes import label_lspet
 
 
 def train(
@@ -50,8 +51,8 @@ def train(
         roots: a folder for each of the recipe's data sets.
         folder: of the checkpoint, the curves and the weights.
         init: file or zoo name of the weights to begin with.
-        teacher: weights that a pose network learns from beside the labels; for a detector the ONNX file that
-            makes its boxes, unless folder/boxes has them.
+        teacher: weights that a pose network learns from beside the labels; for a detector RTMDet's ONNX file,
+            which sees every scene and makes the boxes of everyday photos, unless folder/boxes has them.
         resume: go on from the folder's checkpoint, if it has one.
         benchmark: validate by the data set's own benchmark, too (COCO AP, PCKh, PoseTrack AP).
 
@@ -142,24 +143,15 @@ def make_task(
         _name_lost(ranks, pictures, others)
         return ClassifierTask(recipe, pictures, others)
     if recipe.task == "detector":
-        return DetectorTask(recipe, *sources.read_boxes(recipe, roots, _boxes(roots[0], folder, teacher)))
+        cells = None if teacher is None else RtmdetTeacher(teacher, TEACHER_SIDE)
+        if cells is not None and "everyday" in recipe.sets:
+            label_everyday(roots[recipe.sets.index("everyday")], cells, folder / "boxes")
+        return DetectorTask(recipe, *sources.read_boxes(recipe, roots, folder / "boxes"), cells)
     data, held_out = sources.read_people(recipe, roots)
     _name_lost(ranks, data)
     taught_by = None if teacher is None else Teacher(teacher, recipe.skeleton, ranks.device)
     official = _benchmark(recipe, roots[0], ranks) if benchmark else None
     return PoseTask(recipe, data, held_out, taught_by, official)
-
-
-def _boxes(lspet: Path, folder: Path, teacher: Path | None) -> Path:
-    """The folder of the teacher's boxes, which are made where they are missing."""
-    boxes = folder / "boxes"
-    if teacher is not None:
-        label_lspet(lspet, teacher, boxes)
-    elif not (boxes / "train.json").exists():
-        raise PoseTrackError(
-            f"{boxes} has no boxes to learn from: give the network that makes them by --teacher"
-        )
-    return boxes
 
 
 def _benchmark(recipe: Recipe, root: Path, ranks: Ranks) -> Benchmark:

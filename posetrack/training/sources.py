@@ -27,6 +27,7 @@ from posetrack.datasets.people import HeldOut, PoseData
 from posetrack.datasets.posetrack_train import GROWTH, read_posetrack
 from posetrack.errors import PoseTrackError
 from posetrack.training.recipe import Recipe
+from posetrack.training.tasks.everyday_labels import read_everyday_boxes
 
 SETS = {
     "coco": "COCO train2017",
@@ -35,11 +36,12 @@ SETS = {
     "posetrack17": "PoseTrack 2017, training split",
     "posetrack18": "PoseTrack 2018, training split",
     "lspet": "Leeds Sports Pose Extended, images 1-9000",
+    "everyday": "2,974 everyday photos of COCO, MPII, Pascal VOC, Stanford 40 and Human-Parts",
     "rendered": "rendered people",
     "imagenet": "ImageNet, training split",
 }
 # What is known for sure to bind the weights; of the other sets nothing is claimed either way.
-LICENCES = {"lspet": "trained on photos for research use only"}
+LICENCES = dict.fromkeys(("lspet", "everyday"), "trained on photos for research use only")
 
 PEOPLE: Mapping[str, Callable[[Path, Recipe], PoseData]] = {
     "coco": lambda root, recipe: read_coco(root, "train"),
@@ -61,10 +63,11 @@ HELD_OUT: Mapping[str, Callable[[Path, Recipe], Sequence[HeldOut]]] = {
     ],
     "lspet": lambda root, recipe: read_held_out(root),
 }
-# `boxes` is the folder of the boxes that a teacher has made.
+# `labels` is the folder of the boxes that a teacher has made.
 BOXES: Mapping[str, Callable[[Path, Path], BoxData]] = {
-    "lspet": read_lspet_boxes,
-    "rendered": lambda root, boxes: read_rendered_boxes(root),
+    "lspet": lambda root, labels: read_lspet_boxes(root),
+    "everyday": read_everyday_boxes,
+    "rendered": lambda root, labels: read_rendered_boxes(root),
 }
 
 
@@ -95,10 +98,10 @@ def read_people(recipe: Recipe, roots: Sequence[Path]) -> tuple[PoseData, Sequen
     return data, HELD_OUT[recipe.sets[0]](roots[0], recipe)
 
 
-def read_boxes(recipe: Recipe, roots: Sequence[Path], boxes: Path) -> tuple[list[BoxData], list[Picture]]:
-    """What a detector learns from, and the photos that it is validated on."""
-    parts = [BOXES[name](root, boxes) for name, root in zip(recipe.sets, roots, strict=True)]
-    return parts, read_pictures([roots[0] / "val.tar"], boxes / "val.json")
+def read_boxes(recipe: Recipe, roots: Sequence[Path], labels: Path) -> tuple[list[BoxData], list[Picture]]:
+    """What a detector learns from, and the photos (Leeds Sports') that it is validated on."""
+    parts = [BOXES[name](root, labels) for name, root in zip(recipe.sets, roots, strict=True)]
+    return parts, read_pictures([roots[0] / "val.tar"], roots[0] / "person_boxes_val.json")
 
 
 def read_images(roots: Sequence[Path]) -> tuple[ImageData, ImageData]:

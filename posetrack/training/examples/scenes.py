@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from posetrack.datasets.boxes import BoxData, Floats, Image, Picture, soften
 from posetrack.datasets.concatenate import draw_scales
 from posetrack.training.examples.examples import Batch, Example, Examples
-from posetrack.training.recipe import Recipe
+from posetrack.training.recipe import Recipe, Stage
 
 MIN_HEIGHT = 9.0  # pixels in the scene; smaller people are neither wanted nor punished
 MIN_VISIBLE = 0.3  # share of a box that must remain inside its tile; less is neither wanted nor punished
@@ -35,14 +35,24 @@ class Scene:
     soft: Floats  # (N,) target scores, 0 = ignore: nothing is learned from cells inside
 
 
-# Width and height of the scenes, one shape per batch: those of videos, wide and upright, at two sizes.
-SHAPES = ((416, 256), (512, 288), (256, 416), (384, 384))
+# Width and height of the scenes for an input of 416 pixels, one shape per batch: those of videos, wide and
+# upright. For another input they grow or shrink with it, to multiples of 32.
+SHAPES = ((416, 256), (416, 320), (320, 416), (352, 352), (448, 256), (256, 416))
+SIDE = 416
+WHOLE, MOSAICS = 0.5, 0.3  # shares of whole photos and of mosaics; in the rest people are pasted elsewhere
+
+
+def shape_of(step: int, side: int) -> tuple[int, int]:
+    """Width and height of the scenes of a step, for an input whose longer side is `side`."""
+    width, height = (32 * round(length * side / SIDE / 32) for length in SHAPES[step % len(SHAPES)])
+    return width, height
 
 
 class SceneExamples(Examples):
     """Scenes, each of many photos that it draws itself: images (H, W, 3) uint8, boxes (N, 4), soft (N,)."""
 
-    def __init__(self, recipe: Recipe, data: Sequence[BoxData]) -> None:
+    def __init__(self, recipe: Recipe, stage: Stage, data: Sequence[BoxData]) -> None:
+        self.side = max(stage.size)
         pictures = [picture for part in data for picture in part.pictures]
         shares = [source.share for source in recipe.data[: len(data)]]
         scales = draw_scales([sum(part.weights) for part in data], shares)
@@ -53,7 +63,7 @@ class SceneExamples(Examples):
 
     def make(self, index: int, picture: int, rng: np.random.Generator) -> Example:
         self.scenes.random = rng
-        scene = self.scenes.draw(*SHAPES[picture // self.recipe.batch % len(SHAPES)])
+        scene = self.scenes.draw(*shape_of(picture // self.recipe.batch, self.side))
         return {"images": scene.image, "boxes": scene.boxes, "soft": scene.soft}
 
     def collate(self, examples: list[Example]) -> Batch:
@@ -94,9 +104,9 @@ class Scenes:
     def draw(self, width: int, height: int) -> Scene:
         """A new scene of the given size, with colours, blur and compression of video."""
         kind = self.random.random()
-        if kind < 0.25:
+        if kind < WHOLE:
             scene = self.whole(width, height)
-        elif kind < 0.65:
+        elif kind < WHOLE + MOSAICS:
             scene = self.mosaic(width, height)
         else:
             scene = self.pasted(width, height)
@@ -170,6 +180,8 @@ class Scenes:
             if cut is None:
                 continue
             h, w = cut.image.shape[:2]
+            if w > 2 * width:  # somebody of whom only a strip is in view, as wide as a scene is not
+                continue
             x, y = (
                 int(self.random.integers(-w // 3, width - 2 * w // 3)),
                 int(self.random.integers(-h // 4, height - 2 * h // 3)),

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from posetrack.detectors.light import STRIDES, cell_centres
 
+MIN_TEACHER_SCORE = 0.15  # of a teacher's cell, from which its box is worth learning
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -24,8 +26,23 @@ class Targets:
     scene: Tensor  # (M,) which scene of the batch
 
 
+@dataclass(frozen=True)
+class TeacherCells:
+    """What a teacher says of every cell of a batch, in the network's order of cells."""
+
+    scores: Tensor  # (B, A) 0..1
+    boxes: Tensor  # (B, A, 4) xyxy pixels
+    weight: float = 1.0  # of the teacher's word beside the boxes
+
+
 def detection_loss(
-    logits: Tensor, predicted: Tensor, targets: Targets, height: int, width: int, prediction_weight: float
+    logits: Tensor,
+    predicted: Tensor,
+    targets: Targets,
+    height: int,
+    width: int,
+    prediction_weight: float,
+    teacher: TeacherCells | None = None,
 ) -> Tensor:
     """Cross-entropy of the scores and three times 1 - GIoU of the boxes, per positive cell.
 
@@ -33,6 +50,7 @@ def detection_loss(
         logits, predicted: (B, A) and (B, A, 4), the network's output.
         height, width: of the scenes.
         prediction_weight: 0..1, how far the predictions themselves have a say in the assignment.
+        teacher: whose cells count where no labelled box has one.
     """
     scores, owner, ignored = assign(
         logits.detach(), predicted.detach(), targets, height, width, prediction_weight
@@ -42,7 +60,28 @@ def detection_loss(
     score_loss = (score_loss * ~ignored).sum() / total
     positive = owner >= 0
     gap = 1 - giou(predicted[positive], targets.boxes[owner[positive]])
-    return score_loss + 3 * (gap * scores[positive]).sum() / total
+    loss = score_loss + 3 * (gap * scores[positive]).sum() / total
+    if teacher is None:
+        return loss
+    return loss + teacher.weight * distillation_loss(logits, predicted, teacher, positive)
+
+
+def distillation_loss(logits: Tensor, predicted: Tensor, teacher: TeacherCells, positive: Tensor) -> Tensor:
+    """The same loss against a teacher's cells, but for those of labelled boxes.
+
+    The teacher knows everyday people well and acrobats badly: where there is a label, the label counts.
+
+    Args:
+        positive: (B, A), the cells of labelled boxes.
+    """
+    free, scores = ~positive, teacher.scores
+    total = (scores * free).sum().clamp(min=1)
+    score_loss = F.binary_cross_entropy_with_logits(logits, scores, reduction="none")
+    entropy = F.binary_cross_entropy(scores, scores, reduction="none")  # what no network can fall below
+    score_loss = ((score_loss - entropy) * free).sum() / total
+    sure = free & (scores > MIN_TEACHER_SCORE)
+    gap = 1 - giou(predicted[sure], teacher.boxes[sure])
+    return score_loss + 3 * (gap * scores[sure]).sum() / total
 
 
 @torch.no_grad()

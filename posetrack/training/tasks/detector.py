@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +21,11 @@ from posetrack.training import export
 from posetrack.training.examples.scenes import SceneExamples
 from posetrack.training.ranks import Ranks
 from posetrack.training.recipe import Recipe, Stage
-from posetrack.training.tasks.assignment import Targets, detection_loss
+from posetrack.training.tasks.assignment import Targets, TeacherCells, detection_loss
+from posetrack.training.tasks.rtmdet import RtmdetTeacher
 from posetrack.training.tasks.task import Network, Task, Validation
 
+DEPTHS = (1, 2, 4, 3)  # residual convolutions at strides 4, 8, 16, 32: deep where cells are few
 WARM_STEPS = 1500  # over which the predictions get their say in the assignment
 LOWEST_SCORE = 0.05  # of boxes that are validated
 SCORE_THRESHOLD = 0.5  # of the exported detector, when nobody says otherwise
@@ -32,25 +35,35 @@ class DetectorTask(Task):
     first_and_last = ("stem", "score", "sides")
     fixed_shapes = False  # a batch's boxes are as many as its people
 
-    def __init__(self, recipe: Recipe, data: Sequence[BoxData], held_out: Sequence[Picture] = ()) -> None:
-        """`held_out`: photos with the scored boxes of everybody in them."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Sequence[BoxData],
+        held_out: Sequence[Picture] = (),
+        teacher: RtmdetTeacher | None = None,
+    ) -> None:
+        """
+        Args:
+            held_out: photos with the scored boxes of everybody in them.
+            teacher: sees every scene, too, and says of each cell what it makes of it.
+        """
         super().__init__(recipe)
-        self.data, self.held_out = data, held_out
+        self.data, self.held_out, self.teacher = data, held_out, teacher
 
     @property
     def size(self) -> int:
         return sum(len(data.pictures) for data in self.data)
 
     def create(self) -> LightNetwork:
-        network = LightNetwork()
+        network = LightNetwork(depths=DEPTHS)
         initialise(network)
         return network
 
     def load(self, network: nn.Module, weights: Path) -> None:
-        zoo.load_into(network, zoo.read_checkpoint(weights), str(weights))
+        zoo.load_into(network, deepened(zoo.read_checkpoint(weights), network), str(weights))
 
     def examples(self, stage: Stage) -> SceneExamples:
-        return SceneExamples(self.recipe, self.data)
+        return SceneExamples(self.recipe, stage, self.data)
 
     def amount(self, batch: Mapping[str, Tensor]) -> Tensor:
         return torch.tensor(float(len(batch["images"])), device=batch["images"].device)
@@ -62,8 +75,16 @@ class DetectorTask(Task):
         targets = Targets(batch["boxes"], batch["soft"], batch["scene"])
         # Trained weights know where people are: their predictions count at once.
         prediction_weight = 1.0 if self.began_with_weights else min(1.0, (step + 1) / WARM_STEPS)
+        cells = None if self.teacher is None else self._cells(self.teacher, batch["images"])
         with torch.autocast(images.device.type, enabled=False):
-            return detection_loss(logits, predicted, targets, height, width, prediction_weight)
+            return detection_loss(logits, predicted, targets, height, width, prediction_weight, cells)
+
+    def _cells(self, teacher: RtmdetTeacher, images: Tensor) -> TeacherCells:
+        scores, boxes = teacher.dense(images.cpu().numpy(), centred=True)
+        device = images.device
+        return TeacherCells(
+            torch.from_numpy(scores).to(device), torch.from_numpy(boxes).to(device), self.recipe.teacher_share
+        )
 
     def validate(self, network: nn.Module, stage: Stage, ranks: Ranks) -> Validation:
         """By the first process, of the detector as it would be exported."""
@@ -84,10 +105,24 @@ class DetectorTask(Task):
 
     def facts(self) -> dict[str, str]:
         return {
+            "depths": json.dumps(DEPTHS),
             "input_long_side": str(max(self.recipe.width, self.recipe.height)),
             "score_threshold": str(SCORE_THRESHOLD),
             "settings": json.dumps(asdict(self.recipe)),
         }
+
+
+def deepened(weights: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """With the network's own values for residual convolutions that shallower weights lack, at a tenth.
+
+    Not at zero: a ReLU passes no gradient there, and they would never learn.
+    """
+    lacking = {
+        name: value * 0.1 if name.endswith(".1.weight") else value
+        for name, value in network.state_dict().items()
+        if name not in weights and re.search(r"^stage\d+\.1\.steps\.\d+\.", name)
+    }
+    return dict(weights) | lacking
 
 
 def initialise(network: LightNetwork) -> None:

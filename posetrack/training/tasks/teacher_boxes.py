@@ -1,4 +1,4 @@
-"""Soft person boxes from a YOLOX network in ONNX form: what the light detector learns from, made once.
+"""Soft person boxes from a YOLOX network in ONNX form: a peer of the light detector.
 
 Every picture is seen plain and mirrored; boxes of both passes that agree become one, with the mean of their
 scores (a box that only one pass has keeps half its score), so the score says how sure the teacher is. Needs
@@ -10,8 +10,6 @@ onnxruntime, which is a development dependency only.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,14 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou, nms
-from posetrack.datasets.boxes import decoded, read_boxes, tar_members
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
 SIDE = 416  # pixels, the input of the network
 FLOOR = 0.03  # scores below are not looked at
-KEPT = 0.1  # mean scores below are not written
 SAME = 0.6  # IoU from which two boxes show the same person
 
 
@@ -69,75 +65,6 @@ class YoloxTeacher:
         boxes = np.clip(boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
         kept = nms(boxes, scores[keep], SAME)
         return boxes[kept], scores[keep][kept]
-
-
-def with_labelled_person(boxes: Floats, scores: Floats, person: Floats) -> tuple[Floats, Floats]:
-    """Put in the person whom a human labelled: the teacher's box gets score 1, or the human's comes in.
-
-    Args:
-        boxes, scores: (N, 4) xyxy and (N,) of the teacher.
-        person: (4,) xyxy from labelled joints.
-    """
-    overlap = iou(person[None], boxes)[0] if len(boxes) else np.zeros(0, np.float32)
-    agreeing = np.flatnonzero((overlap > 0.5) & (scores >= 0.1))
-    if len(agreeing):
-        scores = scores.copy()
-        scores[agreeing[np.argmax(scores[agreeing])]] = 1.0
-        return boxes, scores
-    doubtful = (overlap > 0.3) & (scores < 0.25)  # the teacher's guesses at the same person
-    return np.concatenate([person[None], boxes[~doubtful]]), np.concatenate(
-        [np.ones(1, np.float32), scores[~doubtful]]
-    )
-
-
-def label(
-    tars: Sequence[str | Path], labelled: Sequence[str | Path], teacher: YoloxTeacher
-) -> dict[str, object]:
-    """COCO-style content with a scored box for everybody whom the teacher or a human sees.
-
-    Args:
-        tars: JPEG files in tars.
-        labelled: COCO keypoint files with the bbox of persons labelled by hand.
-        teacher: sees everybody else.
-    """
-    persons = {name: found[0] for path in labelled for name, found in read_boxes(path).items()}
-    images: list[dict[str, object]] = []
-    annotations: list[dict[str, object]] = []
-    for tar in tars:
-        for name, data in tar_members(tar):
-            image = decoded(data, f"{tar}: {name}")
-            boxes, scores = teacher(image)
-            for person in persons.get(name, ()):
-                boxes, scores = with_labelled_person(boxes, scores, person)
-            images.append(
-                {"id": len(images) + 1, "file_name": name, "width": image.shape[1], "height": image.shape[0]}
-            )
-            for (x0, y0, x1, y1), score in zip(boxes.tolist(), scores.tolist(), strict=True):
-                if score >= KEPT:
-                    bbox = [round(x0, 1), round(y0, 1), round(x1 - x0, 1), round(y1 - y0, 1)]
-                    annotations.append({"id": len(annotations) + 1, "image_id": len(images), "category_id": 1,
-                                        "bbox": bbox, "score": round(score, 3)})  # fmt: skip
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}
-
-
-# Files of soft boxes; for each the archives of the data pack with its pictures, and who is labelled in them.
-LSPET = {
-    "train.json": (("train-00.tar", "train-01.tar", "train-02.tar"), ("lspet_train.json",)),
-    "val.json": (("val.tar",), ("lspet_val.json",)),
-    "backgrounds.json": (("backgrounds.tar",), ()),
-}
-
-
-def label_lspet(lspet: Path, teacher: Path, folder: Path) -> None:
-    """Write those files of `LSPET` that `folder` does not have; in all about five minutes on two cores."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, (tars, people) in LSPET.items():
-        if not (folder / name).exists():
-            print(f"labelling {', '.join(tars)}", flush=True)
-            content = label([lspet / t for t in tars], [lspet / p for p in people], YoloxTeacher(teacher))
-            temporary = folder / f"{name}.tmp"
-            temporary.write_text(json.dumps(content))
-            os.replace(temporary, folder / name)
 
 
 def merge(views: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

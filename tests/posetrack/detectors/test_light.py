@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.detectors.light import STRIDES, LightDetector, LightNetwork, cell_centres, input_size
+from posetrack.detectors.light import STRIDES, LightDetector, LightNetwork, cell_centres, input_size, shrunk
 from posetrack.errors import PoseTrackError
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import CompiledNetwork
@@ -47,6 +47,19 @@ def frame(index: int, width: int = 160, height: int = 96) -> Frame:
 )
 def test_input_size(frame_size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert input_size(*frame_size, 416) == expected
+
+
+def test_a_large_frame_is_averaged_and_an_odd_row_left_out() -> None:
+    image = np.zeros((9, 16, 3), np.uint8)
+    image[:, ::2] = 200  # stripes of one pixel, which picking single pixels would turn to black or white
+    assert (shrunk(image, (4, 2)) == 100).all()
+
+
+def test_weights_say_how_deep_their_network_is(tmp_path: Path) -> None:
+    network = LightNetwork(depths=(1, 1, 3, 2))
+    write(half_precision(network), tmp_path / "deep.safetensors", {"depths": "[1, 1, 3, 2]"})
+    detector = LightDetector(tmp_path / "deep.safetensors")
+    assert [len(stage[1].steps) for stage in (detector.network.stage16, detector.network.stage32)] == [3, 2]
 
 
 def test_cells_are_in_the_order_of_the_levels() -> None:

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from posetrack.training.tasks.assignment import Targets, assign, cells, detection_loss, giou, iou
+from posetrack.training.tasks.assignment import (
+    Targets,
+    TeacherCells,
+    assign,
+    cells,
+    detection_loss,
+    distillation_loss,
+    giou,
+    iou,
+)
 
 SIDE = 64  # pixels of the tiny worlds: 64 + 16 + 4 = 84 cells
 
@@ -114,3 +123,21 @@ def test_overlap_by_hand(b: list[float], plain: float, generalised: float) -> No
     a, other = torch.tensor([[0.0, 0, 10, 10]]), torch.tensor([b], dtype=torch.float32)
     assert float(iou(a, other)) == pytest.approx(plain)
     assert float(giou(a, other)) == pytest.approx(generalised)
+
+
+def test_a_teacher_has_no_say_where_a_label_has() -> None:
+    logits, boxes = undecided()
+    scores = torch.zeros(1, 84)
+    scores[0, 40] = 0.9
+    for labelled, costs in ((False, True), (True, False)):
+        positive = torch.zeros(1, 84, dtype=torch.bool)
+        positive[0, 40] = labelled
+        loss = distillation_loss(logits, boxes, TeacherCells(scores, boxes + 5), positive)
+        assert (loss > 1.03) == costs
+
+
+def test_to_agree_with_the_teacher_costs_nothing() -> None:
+    logits, boxes = undecided()
+    agreeing = TeacherCells(logits.sigmoid(), boxes)
+    loss = distillation_loss(logits, boxes, agreeing, torch.zeros(1, 84, dtype=torch.bool))
+    assert loss.item() == pytest.approx(0, abs=2e-5)

@@ -150,3 +150,11 @@ def test_people_behind_a_later_tile(x: int, soft: list[float]) -> None:
 def test_covered_by_hand() -> None:
     boxes = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
     assert covered(boxes, (5, 0, 25, 5)).tolist() == pytest.approx([0.25, 0.25])
+
+
+def test_somebody_of_whom_a_wide_strip_is_in_view_does_not_stop_the_drawing() -> None:
+    """Scaled to a person's height, an arm of 190 x 6 pixels is wider than any scene."""
+    maker = Scenes([photo((0, 40, 190, 46))], [photo(None)], seed=3, kinds=(0.0, 0.0))
+    for _ in range(20):
+        scene = maker.draw(64, 64)
+        assert scene.image.shape == (64, 64, 3)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posetrack.training.tasks.teacher_boxes import merge, with_labelled_person
+from posetrack.datasets.boxes import with_labelled_person
+from posetrack.training.tasks.teacher_boxes import merge
 
 
 def view(*rows: tuple[list[float], float]) -> tuple[np.ndarray, np.ndarray]:
