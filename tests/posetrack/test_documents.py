@@ -19,6 +19,7 @@ from posetrack.errors import InputError
         ([10**5000], "a whole number of thousands of digits"),
         (1.5, "1.5"),
     ],
+    ids=["escapes", "long", "digits", "digits in a list", "number"],
 )
 def test_a_value(value: object, text: str) -> None:
     assert shown(value) == text
