@@ -13,5 +13,6 @@ SHOWN = 80  # characters of what a file says, in a message
 
 
 def shortened(text: str) -> str:
-    """A value of a file as messages show it, however long it is."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    """What a file says, in a message: not long, no line breaks, nothing that a terminal obeys."""
+    text = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return "".join(c if c.isprintable() else "?" for c in text)
