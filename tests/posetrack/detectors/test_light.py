@@ -117,7 +117,7 @@ def test_boxes_are_in_pixels_of_the_frame(weights: Path) -> None:
 
 def test_nobody_in_a_plain_picture_and_weights_that_ship() -> None:
     detect = LightDetector()
-    assert detect.long_side == 480
+    assert detect.long_side == 416
     assert 0.2 <= detect.score_threshold <= 0.7
     for gray in (0, 128, 255):
         assert len(detect([Frame(np.full((180, 320, 3), gray, np.uint8), 0, 0.0)])[0]) == 0
