@@ -19,7 +19,7 @@ NESTED = "[" * 100_000
     [
         ("input_width", "abc", "say input_width is 'abc', expected a number from 32 to 2048"),
         ("input_height", "1" + "0" * 5000, "expected a number from 32 to 2048"),
-        ("input_width", "200", "inputs of 200x256: both must be multiples of 32"),
+        ("input_width", "200", ": both must be multiples of 32"),
         ("sigma", "nan", "say sigma is 'nan', expected a number from 0.1 to 100"),
         ("skeleton", "octopus", "for the skeleton 'octopus', which is none of "),
         ("model", "hrnet_" + "9" * 5000, "there is no network 'hrnet_999"),
