@@ -108,7 +108,11 @@ class Recorder:
         late = frame.time - now.start
         full = now.frames % _LOOK_EVERY == 0 and shutil.disk_usage(self.folder).free < LEAST_ROOM
         if frame.size != now.size or late > MOST_SECONDS or full or now.error:
-            why = "the picture changed its size" if frame.size != now.size else now.error or "no more room"
+            why = (
+                "the picture changed its size"
+                if frame.size != now.size
+                else now.error or ("the disk is nearly full" if full else "it is as long as one may be")
+            )
             self.warnings.append(f"{now.clip.name}: ended, {why}")
             self._tracker = None
             return

@@ -46,11 +46,6 @@ class Session:
         self._index = 0
         self.reset()
 
-    @property
-    def detect_every(self) -> int:
-        """Frames from one detection to the next, now."""
-        return self._detector.every
-
     def reset(self) -> None:
         """Forget everybody; whoever comes gets an identity that nobody had."""
         self._offset = self._highest

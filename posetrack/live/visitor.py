@@ -97,6 +97,8 @@ class Visitor:
                 message["why"] = str(error)
         else:
             message["files"] = protocol.files_message(await anyio.to_thread.run_sync(self._recorder.stop))
+            if self._recorder.warnings:
+                message["why"] = self._recorder.warnings.pop()
         await self._send(message, credit=False)
 
     async def _work(self) -> None:
