@@ -5,7 +5,7 @@ VIDEO ?= posetrack/demo/demo.mp4
 OUT ?= out
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test check bench soak lock clean
 
 setup: .venv/ready
 
@@ -36,6 +36,10 @@ check: setup
 bench: setup
 	$(BIN)/posetrack bench
 	$(BIN)/python -m scripts.benchmark_memory --frames 20000
+
+# Hostile inputs by the thousand, kills and full disks (about an hour).
+soak: setup
+	$(BIN)/python -m scripts.soak --keep soak_failures
 
 lock:
 	$(BIN)/uv pip compile --quiet --no-strip-markers requirements.txt requirements-dev.txt --python-version 3.11 -o requirements.lock
