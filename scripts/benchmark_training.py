@@ -31,7 +31,7 @@ from torch import Tensor
 from posetrack import models
 from posetrack.models.costs import measure
 from posetrack.runtime.device import find_device
-from posetrack.runtime.machine import machine
+from posetrack.runtime.machine import describe_machine
 
 KEYPOINTS = 17
 
@@ -251,7 +251,7 @@ def main() -> None:
     rounds = options.rounds or (2 if options.quick else 10 if on_cuda else 3)
     tried = variants(compiled=options.compile == "on" or (options.compile == "auto" and on_cuda))
     clock, steps = Clock(device, options.cpu_time), 10 if on_cuda else 1
-    about = machine(str(device)) | {"clock": "CPU time" if options.cpu_time else "wall"}
+    about = describe_machine(str(device)) | {"clock": "CPU time" if options.cpu_time else "wall"}
     print("  ".join(f"{k}: {v}" for k, v in about.items()))
     print(f"\n| {' | '.join(COLUMNS)} |\n|---|---|---:|---|---:|---:|---|---:|")
     rows = []

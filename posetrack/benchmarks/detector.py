@@ -22,7 +22,7 @@ SURE = 0.5  # score from which a labelled box is wanted; others are neither want
 
 
 @dataclass(frozen=True)
-class Validation:
+class DetectionScores:
     """Found boxes of many pictures, each either right or wrong."""
 
     scores: Floats  # (N,) best first
@@ -46,7 +46,7 @@ class Validation:
         return float(counted.sum() / max(self.wanted, 1)), float((~counted).sum() / max(self.pictures, 1))
 
 
-def compare(detector: Detector, pictures: Iterable[Picture]) -> Validation:
+def compare(detector: Detector, pictures: Iterable[Picture]) -> DetectionScores:
     """What a detector finds in pictures with scored boxes."""
 
     def rows() -> Iterator[tuple[Detections, Floats, Floats]]:
@@ -57,7 +57,7 @@ def compare(detector: Detector, pictures: Iterable[Picture]) -> Validation:
     return validate(rows())
 
 
-def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> Validation:
+def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> DetectionScores:
     """Compare detections with wanted boxes.
 
     Args:
@@ -73,7 +73,7 @@ def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> Validatio
         wanted_count, n = wanted_count + len(wanted), n + 1
     all_scores, all_right = np.concatenate(scores), np.concatenate(right)
     order = np.argsort(-all_scores, kind="stable")
-    return Validation(all_scores[order], all_right[order], wanted_count, n)
+    return DetectionScores(all_scores[order], all_right[order], wanted_count, n)
 
 
 def matched(found: Floats, wanted: Floats) -> NDArray[np.bool_]:

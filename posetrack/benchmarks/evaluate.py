@@ -1,9 +1,9 @@
 """The benchmarks of single pictures, run: boxes from a data set or a file, poses, suppression, the metric.
 
->>> outcome = BENCHMARKS["coco"](estimator, Path("coco"), Options(boxes=Path("detections.json")))
->>> print(outcome.table)
+>>> result = BENCHMARKS["coco"](estimator, Path("coco"), Options(boxes=Path("detections.json")))
+>>> print(result.table)
 
-N people, K joints. ImageNet, which has no people, is in classify.py.
+N people, K joints. ImageNet, which has no people, is in imagenet.py.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.posetrack import posetrack
 from posetrack.benchmarks.predict import find_people
 from posetrack.benchmarks.result import (
+    BenchmarkResult,
     Options,
-    Outcome,
+    benchmark_result,
+    kept_rows,
     labelled_boxes_only,
     listed_poses,
+<<<<<<< HEAD
     outcome,
+=======
+>>>>>>> training
 )
 from posetrack.benchmarks.testsets import coco_results, coco_test
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
@@ -40,7 +45,7 @@ from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.skeletons import MPII16, POSETRACK18
 
 
-def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """OKS AP on COCO 2017, scores as the official code has them: box score x mean of the joints above 0.2.
 
     Raises:
@@ -58,10 +63,20 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
         ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
         scores = np.array([d.score for d in detected], np.float32)
     folder = picture_folder(root, options.split)
+<<<<<<< HEAD
     seen, results = coco_results(estimator, folder, names, ids, boxes, scores, options)
+=======
+    seen = find_people(
+        estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
+    )
+    points, joint_scores = seen.joints(COCO17)
+    results = []
+    for image_id, rows in kept_rows(seen, ids, options).items():
+        results += result_entries(image_id, points[rows], joint_scores[rows], seen.poses.scores[rows])
+>>>>>>> training
     counted = [image_id for image_id, name in names.items() if name not in seen.lost]
     report = evaluate_coco(document, results, counted)
-    return outcome(seen, ids, report.to_json(), report.table(), results)
+    return benchmark_result(seen, ids, report.to_json(), report.table(), results)
 
 
 def _coco_boxes(document: Document) -> tuple[list[int], NDArray[np.float32]]:
@@ -88,7 +103,7 @@ def _coco_boxes(document: Document) -> tuple[list[int], NDArray[np.float32]]:
     return ids, np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """PCKh on MPII's validation people (annot/valid.json and gt_valid.mat of HRNet's release)."""
     labelled_boxes_only("mpii", options)
     truth = read_mpii_truth(root / "annot" / "gt_valid.mat")
@@ -115,10 +130,10 @@ def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
     there, heads = seen.there, head_sizes(truth.head_boxes)
     report = pckh(points[there], truth.joints[there], ~truth.missing[there], heads[there])
     results = listed_poses(names, points, joint_scores, there)
-    return outcome(seen, names, report.to_json(), report.table(), results)
+    return benchmark_result(seen, names, report.to_json(), report.table(), results)
 
 
-def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """PCK@0.2 of the torso on the athletes and bystanders of our Leeds Sports validation pictures."""
     labelled_boxes_only("lspet", options)
     metrics: dict[str, Any] = {}
@@ -151,10 +166,10 @@ def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
         tables += [f"{held_out.name}, {len(people)} people", columns(joints | total), columns(by_type), ""]
         results += listed_poses(names, points, joint_scores, seen.there)
         pictures.update(names)
-    return Outcome(metrics, "\n".join(tables).rstrip(), len(results), len(pictures), {}, results)
+    return BenchmarkResult(metrics, "\n".join(tables).rstrip(), len(results), len(pictures), {}, results)
 
 
-BENCHMARKS: Mapping[str, Callable[[HeatmapEstimator, Path, Options], Outcome]] = {
+BENCHMARKS: Mapping[str, Callable[[HeatmapEstimator, Path, Options], BenchmarkResult]] = {
     "coco": coco,
     "mpii": mpii,
     "posetrack17": posetrack,

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.benchmarks.predict import Seen, find_people
-from posetrack.benchmarks.result import Options, Outcome, outcome, survivors
+from posetrack.benchmarks.predict import PosedBoxes, find_people
+from posetrack.benchmarks.result import BenchmarkResult, Options, benchmark_result, kept_rows
 from posetrack.datasets.coco import read_detections
 from posetrack.datasets.pictures import read_picture
 from posetrack.datasets.posetrack import PoseTrackSequence, posetrack_sequences, split_folders
@@ -43,7 +43,7 @@ class _Boxes:
     scores: NDArray[np.float32]  # (N,)
 
 
-def posetrack(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def posetrack(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """AP of the 15 joints, joint score x person score as scores, as `posetrack submit` writes them.
 
     Labelled boxes are those of the files: since 2018 the extent of the joints and 15 % more on each side,
@@ -61,7 +61,7 @@ def posetrack(estimator: HeatmapEstimator, root: Path, options: Options) -> Outc
     )
     with tempfile.TemporaryDirectory(prefix="posetrack-") as folder:
         truth, answers = Path(folder, "truth"), Path(folder, "answers")
-        kept = survivors(seen, found.places, options)
+        kept = kept_rows(seen, found.places, options)
         for number, sequence in enumerate(sequences):
             if _write_truth(sequence, truth, seen.lost):
                 mine = {frame: rows for (s, frame), rows in kept.items() if s == number}
@@ -69,7 +69,7 @@ def posetrack(estimator: HeatmapEstimator, root: Path, options: Options) -> Outc
         report = evaluate_posetrack(truth, answers)
         results = {path.name: json.loads(path.read_text()) for path in sorted(answers.iterdir())}
     metrics, table = _metrics(report)
-    return outcome(seen, found.places, metrics, table, results)
+    return benchmark_result(seen, found.places, metrics, table, results)
 
 
 def _labelled(sequences: Sequence[PoseTrackSequence]) -> _Boxes:
@@ -118,7 +118,7 @@ def _write_truth(sequence: PoseTrackSequence, folder: Path, lost: Mapping[str, s
 
 
 def _write_answer(
-    sequence: PoseTrackSequence, folder: Path, seen: Seen, kept: Mapping[int, NDArray[np.intp]]
+    sequence: PoseTrackSequence, folder: Path, seen: PosedBoxes, kept: Mapping[int, NDArray[np.intp]]
 ) -> None:
     """The poses of one sequence in the format of its year; track ids count the people of each frame."""
     tracks = [

@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PosedBoxes:
     """What the network says of N boxes, in their order."""
 
     poses: Poses  # (N,); all zero where the picture was lost
@@ -123,7 +123,7 @@ def find_people(
     scores: NDArray[np.floating],
     picture: Callable[[str], Image],
     title: str = "poses",
-) -> Seen:
+) -> PosedBoxes:
     """Look at every box. Pictures are decoded ahead in threads, each once; a lost one costs only its people.
 
     Args:
@@ -169,7 +169,7 @@ def find_people(
     if not there.any():
         raise PoseTrackError(f"all {len(lost)} pictures are lost: {next(iter(lost.values()))}")
     poses = Poses(points, joint_scores, boxes, person_scores, estimator.skeleton)
-    return Seen(poses, regions[:, 2] * regions[:, 3], there, lost)
+    return PosedBoxes(poses, regions[:, 2] * regions[:, 3], there, lost)
 
 
 def read_ahead(

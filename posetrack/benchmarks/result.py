@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.benchmarks.predict import Seen
+from posetrack.benchmarks.predict import PosedBoxes
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.oks_nms import THRESHOLD, oks_nms, soft_oks_nms
 
@@ -27,7 +27,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class BenchmarkResult:
     """The result of a benchmark."""
 
     metrics: Mapping[str, Any]  # for JSON, percent
@@ -38,13 +38,13 @@ class Outcome:
     results: Any  # poses in the benchmark's own form: JSON content, or file name -> JSON content
 
 
-def outcome(
-    seen: Seen, pictures: Sequence[Any], metrics: Mapping[str, Any], table: str, results: Any
-) -> Outcome:
-    return Outcome(metrics, table, len(seen.there), len(set(pictures)), seen.lost, results)
+def benchmark_result(
+    seen: PosedBoxes, pictures: Sequence[Any], metrics: Mapping[str, Any], table: str, results: Any
+) -> BenchmarkResult:
+    return BenchmarkResult(metrics, table, len(seen.there), len(set(pictures)), seen.lost, results)
 
 
-def survivors(seen: Seen, groups: Sequence[Any], options: Options) -> dict[Any, NDArray[np.intp]]:
+def kept_rows(seen: PosedBoxes, groups: Sequence[Any], options: Options) -> dict[Any, NDArray[np.intp]]:
     """Rows that survive OKS-NMS inside each group (one picture), best first; lost pictures have none."""
     poses = seen.poses
     members: dict[Any, list[int]] = {}

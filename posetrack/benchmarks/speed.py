@@ -26,7 +26,7 @@ from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.presets import LIGHT, load
 from posetrack.runtime.compiled import CompiledNetwork, without_openvino
 from posetrack.runtime.device import find_device
-from posetrack.runtime.machine import machine
+from posetrack.runtime.machine import describe_machine
 from posetrack.skeletons import COCO17
 from posetrack.types import Detections, Frame
 from posetrack.video import VideoWriter, open_video
@@ -40,7 +40,7 @@ PEOPLE = (1, 8)
 def run_bench(device: str, seconds: float) -> dict[str, Any]:
     """Measure and print as it goes; returns all numbers."""
     place = find_device(device)
-    result: dict[str, Any] = {"machine": machine(place)}
+    result: dict[str, Any] = {"machine": describe_machine(place)}
     print("  ".join(f"{k}: {v}" for k, v in result["machine"].items()))
     result["light"] = light_stages(place, seconds)
     _print_stages(result["light"])

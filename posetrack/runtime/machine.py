@@ -8,7 +8,7 @@ import platform
 import torch
 
 
-def machine(place: str) -> dict[str, str]:
+def describe_machine(place: str) -> dict[str, str]:
     name = (
         torch.cuda.get_device_name(place)
         if place.startswith("cuda")

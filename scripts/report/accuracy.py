@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from posetrack.benchmarks.detector import OVERLAP, Validation, validate
+from posetrack.benchmarks.detector import OVERLAP, DetectionScores, validate
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.scores import SURE
 from posetrack.boxes import iou
@@ -43,7 +43,7 @@ def boxes(networks: Networks) -> str:
     return f"{text}\n\nFound by height at the network's input: {by_height(detector, networks.photos)}."
 
 
-def compared(detector: LightDetector, pictures: Iterable[Picture]) -> Validation:
+def compared(detector: LightDetector, pictures: Iterable[Picture]) -> DetectionScores:
     def rows() -> Iterator[tuple[Detections, Floats, Floats]]:
         for picture in pictures:
             sure = picture.scores >= SURE

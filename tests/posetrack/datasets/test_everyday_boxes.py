@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from posetrack.training.everyday_scenes import with_teacher
 
 from posetrack.datasets.everyday_boxes import read_everyday
 from posetrack.errors import PoseTrackError
+from posetrack.training.tasks.everyday_labels import with_teacher
 
 
 def write(folder: Path, pictures: list[dict[str, object]], stored: list[str]) -> None:
