@@ -24,13 +24,8 @@ from posetrack.benchmarks.result import (
     BenchmarkResult,
     Options,
     benchmark_result,
-    kept_rows,
     labelled_boxes_only,
     listed_poses,
-<<<<<<< HEAD
-    outcome,
-=======
->>>>>>> training
 )
 from posetrack.benchmarks.testsets import coco_results, coco_test
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
@@ -63,17 +58,7 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
         scores = np.array([d.score for d in detected], np.float32)
     folder = picture_folder(root, options.split)
-<<<<<<< HEAD
     seen, results = coco_results(estimator, folder, names, ids, boxes, scores, options)
-=======
-    seen = find_people(
-        estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
-    )
-    points, joint_scores = seen.joints(COCO17)
-    results = []
-    for image_id, rows in kept_rows(seen, ids, options).items():
-        results += result_entries(image_id, points[rows], joint_scores[rows], seen.poses.scores[rows])
->>>>>>> training
     counted = [image_id for image_id, name in names.items() if name not in seen.lost]
     report = evaluate_coco(document, results, counted)
     return benchmark_result(seen, ids, report.to_json(), report.table(), results)

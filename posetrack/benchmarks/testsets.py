@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.benchmarks.predict import Seen, find_people
-from posetrack.benchmarks.result import Options, Outcome, outcome, survivors
+from posetrack.benchmarks.predict import PosedBoxes, find_people
+from posetrack.benchmarks.result import BenchmarkResult, Options, benchmark_result, kept_rows
 from posetrack.datasets.coco import image_names, picture_folder, read_detections
 from posetrack.datasets.pictures import read_picture
 from posetrack.errors import PoseTrackError
@@ -23,7 +23,7 @@ from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.skeletons import COCO17
 
 
-def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """Poses of everybody whom a detector found in a COCO test set ("test-dev", "test"), as results.
 
     Raises:
@@ -39,7 +39,7 @@ def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Outc
     scores = np.array([d.score for d in detected], np.float32)
     seen, results = coco_results(estimator, picture_folder(root, "test"), names, ids, boxes, scores, options)
     table = f"{len(results)} poses, no labels to measure them by: --save them and send them to COCO's server"
-    return outcome(seen, ids, {}, table, results)
+    return benchmark_result(seen, ids, {}, table, results)
 
 
 def coco_results(
@@ -50,13 +50,13 @@ def coco_results(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
     options: Options,
-) -> tuple[Seen, list[dict[str, Any]]]:
+) -> tuple[PosedBoxes, list[dict[str, Any]]]:
     """Poses in boxes (N, 4) of the pictures `ids`, without repetitions, and as COCO results."""
     seen = find_people(
         estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
     )
     points, joint_scores = seen.joints(COCO17)
     results = []
-    for image_id, rows in survivors(seen, ids, options).items():
+    for image_id, rows in kept_rows(seen, ids, options).items():
         results += result_entries(image_id, points[rows], joint_scores[rows], seen.poses.scores[rows])
     return seen, results
