@@ -11,7 +11,7 @@ import torch
 
 from posetrack import zoo
 from posetrack.datasets.boxes import BoxData, Picture
-from posetrack.detectors.light import LightDetector
+from posetrack.detectors.light import LightDetector, LightNetwork
 from posetrack.errors import PoseTrackError
 from posetrack.training.examples import scenes as scenes_module
 from posetrack.training.examples.examples import loader
@@ -20,18 +20,19 @@ from posetrack.training.plan import Plan, RankBatches
 from posetrack.training.recipes import LIGHT_DETECTOR
 from posetrack.training.run import carry_out
 from posetrack.training.stop import Stopped
-from posetrack.training.tasks.detector import DetectorTask
+from posetrack.training.tasks.detector import DetectorTask, deepened
 from posetrack.types import Frame
 from tests.posetrack.training import runs
 
-RECIPE = replace(LIGHT_DETECTOR, learning_rate=0.03, warm_up=12, batch=4, width=96, height=96).for_budget(
-    pictures=16
-)
+RECIPE = replace(
+    LIGHT_DETECTOR, learning_rate=0.03, warm_up=12, batch=4, width=96, height=96, stages=()
+).for_budget(pictures=16)
 
 
 @pytest.fixture(autouse=True)
 def small_scenes(monkeypatch):
     monkeypatch.setattr(scenes_module, "SHAPES", ((96, 64), (64, 96)))
+    monkeypatch.setattr(scenes_module, "SIDE", 96)
 
 
 def photos():
@@ -94,7 +95,7 @@ def test_predictions_of_given_weights_count_at_once(tmp_path, monkeypatch):
     weights = []
     monkeypatch.setattr(
         "posetrack.training.tasks.detector.detection_loss",
-        lambda logits, *rest: weights.append(rest[-1]) or logits.mean(),
+        lambda logits, *rest: weights.append(rest[-2]) or logits.mean(),
     )
     short = RECIPE.for_budget(pictures=8)
     path = carry_out(DetectorTask(short, [photos()]), tmp_path / "first", None, ALONE)
@@ -104,6 +105,32 @@ def test_predictions_of_given_weights_count_at_once(tmp_path, monkeypatch):
     assert zoo.read_metadata(tmp_path / "second/light_detector.safetensors")["began_with"].endswith(
         "8 pictures"
     )
+
+
+def test_a_teacher_is_asked_of_every_scene_and_a_deeper_network_begins_with_shallow_weights():
+    class Everywhere:
+        asked = 0
+
+        def dense(self, images, centred):
+            self.asked += 1
+            B, H, W, _ = images.shape
+            cells = sum((H // s) * (W // s) for s in (8, 16, 32))
+            return np.full((B, cells), 0.5, np.float32), np.full((B, cells, 4), 8.0, np.float32)
+
+    teacher = Everywhere()
+    task = DetectorTask(RECIPE, [photos()], (), teacher)
+    examples = task.examples(RECIPE.stage(0))
+    batch = examples.collate([examples[i] for i in range(2)])
+    tensors = {k: v for k, v in batch.items() if isinstance(v, torch.Tensor)}
+    network = task.create()
+    taught = task.loss(network, tensors, RECIPE.stage(0), 0)
+    task.teacher = None
+    assert taught > task.loss(network, tensors, RECIPE.stage(0), 0)
+    assert teacher.asked == 1
+    shallow = LightNetwork(depths=(1, 2, 2, 1)).state_dict()
+    state = deepened(shallow, network)
+    assert state.keys() == network.state_dict().keys()
+    assert all(torch.equal(state[name], value) for name, value in shallow.items())
 
 
 def test_its_steps_cannot_be_divided(tmp_path):

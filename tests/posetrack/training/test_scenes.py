@@ -154,7 +154,7 @@ def test_covered_by_hand() -> None:
 
 def test_somebody_of_whom_a_wide_strip_is_in_view_does_not_stop_the_drawing() -> None:
     """Scaled to a person's height, an arm of 190 x 6 pixels is wider than any scene."""
-    maker = Scenes([photo((0, 40, 190, 46))], [photo(None)], seed=3, kinds=(0.0, 0.0))
+    maker = Scenes([photo((0, 40, 190, 46))], [photo(None)], seed=3)
     for _ in range(20):
-        scene = maker.draw(64, 64)
+        scene = maker.pasted(64, 64)
         assert scene.image.shape == (64, 64, 3)
