@@ -50,9 +50,7 @@ class FlowTrackerSettings:
     direct_flow: bool = False  # [True] to each remembered frame anew, not frame by frame; needs `between`
     match_all_poses: bool = True  # compare with all remembered poses of a person, not only with the newest
     threshold: float = 0.15  # * [0] least similarity of a match
-    unseen_prior: float = (
-        1.0  # [1] how much likelier a pose is somebody seen a frame ago than one unseen since
-    )
+    twin_prior: float = 1.0  # [1] of an unseen person where somebody seen a frame ago stands, against them
     matching: Literal["greedy", "hungarian"] = "greedy"
 
     # Colours of clothes (trackers/gallery.py); the paper has nothing of the kind
@@ -254,10 +252,10 @@ class FlowTracker:
         if not len(memory) or not len(poses):
             return ids
         similarity = self._compare(poses, memory)
-        # Rivals are ranked by similarity x prior; what is similar enough is asked of similarity alone.
-        similarity[similarity < self.settings.threshold] = 0
-        seen_last = memory.frame == self._frame - 1
-        similarity *= np.where(seen_last, 1, self.settings.unseen_prior)[:, None].astype(similarity.dtype)
+        if self.settings.twin_prior < 1:
+            # Rivals are ranked by similarity x prior; what is similar enough is asked of similarity alone.
+            similarity[similarity < self.settings.threshold] = 0
+            similarity[self._twins(memory, poses)] *= self.settings.twin_prior
         people = memory.ids
         if self.settings.match_all_poses:
             # A person is as similar as the most similar of the remembered poses: the greedy choice over all
@@ -265,10 +263,26 @@ class FlowTracker:
             order = np.argsort(memory.ids, kind="stable")
             people, first = np.unique(memory.ids[order], return_index=True)
             similarity = np.maximum.reduceat(similarity[order], first, axis=0)
-        least = self.settings.threshold * self.settings.unseen_prior
+        least = self.settings.threshold * self.settings.twin_prior
         columns, rows = MATCHERS[self.settings.matching](similarity, least)
         ids[rows] = people[columns]
         return ids
+
+    def _twins(self, memory: Memory, poses: Poses) -> Bools:
+        """(M,) who was not seen a frame ago, and is remembered on a body where somebody was: who comes and
+        goes between two boxes on one body, or stands hidden behind another.
+        """
+        s = self.settings
+        seen = memory.frame == self._frame - 1
+        twins = np.zeros(len(memory), np.bool_)
+        if seen.any() and not seen.all():
+            points, valid = memory.carried, memory.usable(s.match_joint_score)
+            alike = oks(
+                points[~seen], points[seen], valid[~seen], valid[seen],
+                memory.areas[~seen], memory.areas[seen], poses.skeleton.sigmas,
+            )  # fmt: skip
+            twins[~seen] = alike.max(axis=1) >= s.duplicate_oks
+        return twins
 
     def _compare(self, poses: Poses, memory: Memory) -> NDArray[np.floating]:
         """(M, N) similarity of remembered poses and new ones; 0 also stands for less than the threshold."""

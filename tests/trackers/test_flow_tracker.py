@@ -134,11 +134,11 @@ def test_a_cut_that_is_not_taken_back_in_time_stays_one() -> None:
 def test_whoever_was_seen_a_frame_ago_is_likelier(prior: float, expected: list[list[int]]) -> None:
     # Two identities 3 px apart on one body: whichever pose fits a little better would take it in turns.
     steps: list[Step] = [
-        (CUT, people((100, 100), (103, 100))),
-        (STILL, people((101, 100))),
-        (STILL, people((102.5, 100))),
+        (CUT, people((100, 100), (140, 100))),
+        (Walk({100: 0, 140: -37}), people((101, 100))),  # flow takes both to one place, 3 px apart
+        (STILL, people((102.5, 100))),  # 1.5 px from the first, 0.5 from the second
     ]
-    tracker = flow_tracker(unseen_prior=prior, match_all_poses=False)
+    tracker = flow_tracker(twin_prior=prior, match_all_poses=False, duplicate_oks=0.9)
     assert ids(tracker, steps) == expected
 
 
