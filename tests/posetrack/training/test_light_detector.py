@@ -50,13 +50,14 @@ def test_frozen_parts_stay_as_they_are(scenes: Scenes) -> None:
 
 
 def test_a_deeper_network_begins_with_weights_of_a_shallower_one(tmp_path: Path) -> None:
+    torch.manual_seed(1)
     shallow = Run(Recipe(pictures=8, depths=(1, 2, 2, 1)))
     export(shallow.state(), tmp_path / "light.safetensors", score_threshold=0.5)
     deep = Run(Recipe(pictures=8, depths=(1, 2, 4, 3)))
     deep.start_from(tmp_path / "light.safetensors")
-    images = torch.rand(1, 3, 64, 96)
-    logits = [run.average.network.eval()(images)[0] for run in (shallow, deep)]
-    assert (logits[0] - logits[1]).abs().max() < 0.5 * logits[0].std() + 0.05  # nearly the same function
+    images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    logits = torch.cat([run.average.network.eval()(images)[0] for run in (shallow, deep)])  # (2, A)
+    assert torch.corrcoef(logits)[0, 1] > 0.95  # nearly the same function
     assert (deep.network.stage16[1].steps[3][1].weight > 0).all()  # and the new parts can learn
 
 
