@@ -78,6 +78,7 @@ PAPER_LETTER = FlowTrackerSettings(
 
 Between = Callable[[NDArray[np.uint8], NDArray[np.uint8]], Motion]  # from one picture to a later one
 
+TWIN_OKS = 0.7  # from which two remembered poses are on one body
 GLITCH_FRAMES = 5  # for which the people of before a cut are kept, as flow.cuts.RETURN_FRAMES
 
 
@@ -281,7 +282,7 @@ class FlowTracker:
                 points[~seen], points[seen], valid[~seen], valid[seen],
                 memory.areas[~seen], memory.areas[seen], poses.skeleton.sigmas,
             )  # fmt: skip
-            twins[~seen] = alike.max(axis=1) >= s.duplicate_oks
+            twins[~seen] = alike.max(axis=1) >= TWIN_OKS
         return twins
 
     def _compare(self, poses: Poses, memory: Memory) -> NDArray[np.floating]:

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -24,6 +23,12 @@ from tests.posetrack.live.serving import wait_for
 from tests.posetrack.live.stubs import block
 
 SCREEN = (800, 500)
+GRAB = """
+import sys, av
+with av.open(sys.argv[1], format="x11grab", options={"video_size": sys.argv[2]}) as screen:
+    picture = next(screen.decode(video=0)).to_ndarray(format="rgb24")
+sys.stdout.buffer.write(picture.tobytes())
+"""
 
 
 class Display:
@@ -51,11 +56,16 @@ class Display:
         self._x11.XDefaultRootWindow.restype = ctypes.c_ulong
 
     def picture(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB."""
-        with av.open(
-            self.name, format="x11grab", options={"video_size": f"{SCREEN[0]}x{SCREEN[1]}"}
-        ) as screen:
-            return next(screen.decode(video=0)).to_ndarray(format="rgb24")
+        """(H, W, 3) RGB; black where it cannot be taken just now.
+
+        By a process of its own: FFmpeg's screen grabber has crashed in this one.
+        """
+        taken = subprocess.run(
+            [sys.executable, "-c", GRAB, self.name, f"{SCREEN[0]}x{SCREEN[1]}"], capture_output=True
+        ).stdout
+        shape = (SCREEN[1], SCREEN[0], 3)
+        whole = len(taken) == np.prod(shape)
+        return np.frombuffer(taken, np.uint8).reshape(shape) if whole else np.zeros(shape, np.uint8)
 
     def press(self, key: str) -> None:
         """On the window that was opened last; there is no window manager to give it the focus."""
