@@ -14,6 +14,7 @@ import torch
 
 import posetrack
 from posetrack import cli, zoo
+from posetrack.datasets.everyday_boxes import SOURCES
 from posetrack.models.classifier import W18_SMALL_V1, HRNetClassifier
 from posetrack.models.hrnet import HRNet
 from posetrack.skeletons import COCO17
@@ -21,7 +22,7 @@ from posetrack.training import sources
 from posetrack.training.recipe import Source
 from posetrack.training.recipes import LIGHT, LIGHT_DETECTOR, RECIPES
 from tests.posetrack.training import runs
-from tests.posetrack.training.miniature import write_miniature, write_rendered
+from tests.posetrack.training.miniature import write_everyday, write_miniature, write_rendered
 from tests.posetrack.training.runs import logged
 from tests.posetrack.training.stick_people import (
     stick_people,
@@ -135,7 +136,7 @@ def test_a_signal_to_all_of_its_processes_ends_the_step_and_saves_it(tmp_path):
 
 def test_the_light_network_learns_from_photos_and_rendered_people(tmp_path):
     """Six athletes and a bystander, whose picture nearly repeats a held-out one; four rendered people."""
-    lspet, _ = write_miniature(tmp_path)
+    lspet = write_miniature(tmp_path)
     rendered = write_rendered(tmp_path / "rendered")
     small = {"network": runs.PLAIN, "width": 32, "height": 32, "stages": ()}
     folder = tmp_path / "both"
@@ -154,16 +155,18 @@ def test_the_light_network_learns_from_photos_and_rendered_people(tmp_path):
     assert zoo.read_metadata(folder / "light.safetensors")["trained_on"].endswith("images 1-9000")
 
 
-def test_the_light_detector_learns_from_boxes_beside_the_run(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("posetrack.training.examples.scenes.SHAPES", ((64, 96),))
-    lspet, labels = write_miniature(tmp_path)
-    folder = tmp_path / "run"
-    words = ("--data", lspet, "--run", folder, "--pictures", 4, "--batch", 2)
+def test_the_light_detector_learns_from_a_teachers_boxes_beside_the_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("posetrack.training.examples.scenes.SHAPES", ((256, 416),))
+    folder, boxes = tmp_path / "run", tmp_path / "run" / "boxes"
+    words = ("--data", write_miniature(tmp_path), write_everyday(tmp_path), "--run", folder)
+    words = (*words, "--pictures", 4, "--batch", 2)
     assert train(LIGHT_DETECTOR, *words) == 2
-    assert f"{folder}/boxes has no boxes to learn from: give the network that makes them" in refused(capsys)
-    folder.mkdir()
-    labels.rename(folder / "boxes")
-    assert train(LIGHT_DETECTOR, *words, width=96, height=96) == 0
+    assert f"{boxes}/coco_train.json: no boxes to learn from; give the network" in refused(capsys)
+    boxes.mkdir(parents=True)
+    for source in SOURCES:
+        (listed,) = json.loads((tmp_path / "people" / f"{source}_train.json").read_text())
+        (boxes / f"{source}_train.json").write_text(json.dumps({listed["file"]: [[1, 1, 9, 9, 0.5]]}))
+    assert train(LIGHT_DETECTOR, *words, width=96, height=96, stages=()) == 0
     assert len(logged(folder, "ap50")) == 1
     assert zoo.read_metadata(folder / "light_detector.safetensors")["model"] == "light_detector"
 
