@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.benchmarks.evaluate import BENCHMARKS, Options, Outcome
+from posetrack.benchmarks.evaluate import BENCHMARKS, Options, BenchmarkResult
 from posetrack.benchmarks.predict import find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18
@@ -26,7 +26,7 @@ from tests.posetrack.benchmarks.dots import (
 torch.set_num_threads(1)
 
 
-def coco(root: Path, **options: object) -> Outcome:
+def coco(root: Path, **options: object) -> BenchmarkResult:
     return BENCHMARKS["coco"](colour_estimator(COCO17), root, Options(**options))  # type: ignore[arg-type]
 
 
