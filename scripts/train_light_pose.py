@@ -6,6 +6,12 @@
 
 The second command is for a GPU with the data beside it; scripts/light_on_gpu.py brings them to a lent one.
 
+With --taught FOLDER (opinions of a teacher, by posetrack.training.pose_mixture) it learns from the everyday
+photos of the pack, too, in the shares of that module; --data is then the pack itself:
+
+    python scripts/train_light_pose.py --data ../shared/data --taught /tmp/runs/teacher --run /tmp/runs/pose \
+        --init posetrack/zoo/bundled/light_pose.safetensors --large-only --batch 32 --minutes 40
+
 A run that was stopped, even by SIGKILL, goes on with --resume. A new stretch of training begins with
 --init posetrack/zoo/bundled/light_pose.safetensors.
 """
@@ -19,8 +25,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from posetrack.datasets.lspet import read_lspet
+from posetrack.datasets.lspet import Lspet, read_lspet
 from posetrack.training.light_pose import LightPoseTraining, Recipe
+from posetrack.training.pose_mixture import Mixture, everyday_recipe, read_mixture
 
 BUNDLED = Path(__file__).resolve().parents[1] / "posetrack/zoo/bundled/light_pose.safetensors"
 
@@ -36,6 +43,9 @@ def main() -> None:
     budget.add_argument("--pictures", type=int, help="length of the whole schedule; repeatable exactly")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument("--init", type=Path, help="exported weights to begin with")
+    parser.add_argument(
+        "--taught", type=Path, help="folder of a teacher's opinions, for everyday photos, too"
+    )
     parser.add_argument("--rendered", type=Path, help="folder of scripts/render_people.py, to train on, too")
     parser.add_argument("--teacher", type=Path, help="exported weights whose two looks this one learns, too")
     parser.add_argument("--large-only", action="store_true", help="no small inputs first")
@@ -54,8 +64,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = True
     cv2.setNumThreads(1)
-    data = read_lspet(given.data, given.rendered)
-    recipe = Recipe().for_batch(given.batch)
+    recipe = (Recipe() if given.taught is None else everyday_recipe()).for_batch(given.batch)
     recipe = replace(
         recipe,
         sampling=replace(recipe.sampling, seed=given.seed),
@@ -63,6 +72,12 @@ def main() -> None:
         stages=recipe.stages[-1:] if given.large_only else recipe.stages,
         rendered=given.rendered is not None,
     )
+    data: Lspet | Mixture
+    if given.taught is None:
+        data = read_lspet(given.data, given.rendered)
+    else:
+        data = read_mixture(given.data, given.taught)
+        print(dict(data.counts), flush=True)
     run = LightPoseTraining(
         recipe,
         data.people,

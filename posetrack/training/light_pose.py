@@ -82,6 +82,8 @@ class Recipe:
     teacher_share: float = 0.5  # of the targets, where there is a teacher
     absent_weight: float = 0.5  # in the loss, of joints known to be outside, whose maps are to be flat
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
+    trained_on: str = "Leeds Sports Pose Extended, images 1-9000"  # for the metadata
+    unlabelled: tuple[str, ...] = ("left_ear", "right_ear")  # joints that nobody in the data has
 
     def for_batch(self, batch: int) -> Recipe:
         """The same with batches of another size; the rate grows with the root of the size."""
@@ -318,11 +320,10 @@ class LightPoseTraining:
             "input_width": str(self.stage.width),
             "input_height": str(self.stage.height),
             "heatmap": "softmax",
-            "unlabelled": "left_ear,right_ear",
+            **({"unlabelled": ",".join(self.recipe.unlabelled)} if self.recipe.unlabelled else {}),
             "sigma": str(self.stage.sigma),
             "licence": "trained on photos for research use only; see MODEL_CARD.md",
-            "trained_on": "Leeds Sports Pose Extended, images 1-9000"
-            + (" and rendered people" if self.recipe.rendered else ""),
+            "trained_on": self.recipe.trained_on + (" and rendered people" if self.recipe.rendered else ""),
             "edge_probability": str(self.recipe.sampling.edge_probability),
             "stranger_probability": str(self.recipe.sampling.stranger_probability),
             "pictures": str(self.before + self.pictures),

@@ -98,12 +98,15 @@ class Sampler:
             view = beside(view, size, rng)
             photo = self.images[other.image]
             crop = draw_stranger(crop, points, inside, skeleton, (photo, other), view, before)
-        pseudo = person.pseudo
+        worth = person.worth
+        if worth is None:
+            worth = np.where(person.pseudo, sampling.pseudo_weight, 1.0).astype(np.float32)
+        outside = known if person.beyond is None else known | person.beyond
         if mirrored:
-            pseudo, known = pseudo[skeleton.flip_order], known[skeleton.flip_order]
-        weights = (inside * np.where(pseudo, sampling.pseudo_weight, 1.0)).astype(np.float32)
+            worth, outside = worth[skeleton.flip_order], outside[skeleton.flip_order]
+        weights = (inside * worth).astype(np.float32)
         crop = random_appearance(crop, sampling.appearance, rng)
-        return Picture(crop, points, weights, known & ~inside, np.bool_(crowded))
+        return Picture(crop, points, weights, outside & ~inside, np.bool_(crowded))
 
     def _somebody(self, rng: np.random.Generator) -> Person:
         slot = int(np.searchsorted(self._ends, rng.random() * self._ends[-1], side="right"))

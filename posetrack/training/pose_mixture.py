@@ -1,0 +1,239 @@
+"""What the light pose network learns from: everyday people and Leeds Sports, each with its share of draws.
+
+Joints that no human labelled come from a teacher (`teacher_joints`), where it is sure and agrees with the
+humans about the same person.
+
+    python -m posetrack.training.pose_mixture --data ../shared/data --out /tmp/runs/teacher    # once
+    mixture = read_mixture(Path("../shared/data"), Path("/tmp/runs/teacher"))
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from posetrack.datasets.boxes import read_boxes
+from posetrack.datasets.everyday import as_person, read_everyday, read_photo_images
+from posetrack.datasets.lspet import BEHIND_WEIGHT, read_lspet
+from posetrack.datasets.people import HeldOut, Image, Person, view
+from posetrack.detectors.base import iou
+from posetrack.skeletons import COCO17, POSETRACK18
+from posetrack.training.light_pose import Recipe
+from posetrack.training.teacher_joints import (
+    TINYPOSE,
+    TinyPose,
+    opinions,
+    read_opinions,
+    write_opinions,
+)
+
+TRAINED_ON = (
+    "Leeds Sports Pose Extended, images 1-9000; 2,974 photos of COCO train2017, MPII, Pascal VOC, Stanford 40 "
+    "and human v2; joints by humans, those that no human labelled by PP-TinyPose"
+)
+Floats = NDArray[np.floating]
+K = len(POSETRACK18)
+EDGE = 2.0  # pixels within which a box touches the frame's edge
+TAUGHT = [k for k, name in enumerate(POSETRACK18.keypoints) if name in COCO17.keypoints]
+LEAST_HEIGHT = 20.0  # pixels of an everyday person's box
+BYSTANDER_SCORE, BYSTANDER_HEIGHT, BYSTANDER_OVERLAP = 0.5, 40.0, 0.4  # of a detector's boxes in Leeds Sports
+
+
+def everyday_people(folder: Path) -> tuple[list[Person], dict[str, Image]]:
+    """Everybody of the training photos who is alone in a box, with human joints or without any."""
+    photos = read_everyday(folder, "train")
+    people = [
+        as_person(photo, person)
+        for photo in photos
+        for person in photo.people
+        if not person.crowd and person.height >= LEAST_HEIGHT
+    ]
+    return people, read_photo_images(folder, "train", photos)
+
+
+def leeds_bystanders(folder: Path, athletes: Sequence[Person]) -> list[Person]:
+    """People of the detector's boxes beside the labelled athletes, without joints."""
+    athlete = {person.image: person.box for person in athletes}
+    nothing = np.zeros(K, bool)
+    people = []
+    for image, (boxes, scores) in read_boxes(folder / "person_boxes_train.json").items():
+        if image not in athlete:
+            continue
+        apart = iou(boxes, athlete[image][None])[:, 0] <= BYSTANDER_OVERLAP
+        tall = boxes[:, 3] - boxes[:, 1] >= BYSTANDER_HEIGHT
+        for box in boxes[apart & tall & (scores >= BYSTANDER_SCORE)]:
+            people.append(Person(image, box, np.zeros((K, 2), np.float32), nothing, nothing))
+    return people
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the draws; they sum to 1."""
+
+    coco: float = 0.48  # everyday people with human joints
+    mpii: float = 0.07
+    unlabelled: float = 0.13  # everyday people with a box only, joints by the teacher
+    athletes: float = 0.22  # Leeds Sports
+    bystanders: float = 0.10  # in its photos, joints by the teacher
+
+
+@dataclass(frozen=True)
+class Trust:
+    """When a teacher's joint is believed."""
+
+    least_score: float = 0.35  # height of the peak
+    agreement: float = 0.5  # mean OKS with the human joints of the same person, where there are any
+    weight: float = 0.7  # of a joint of score 1 in the loss, beside 1 of a human's
+    joints: int = 5  # believed ones that somebody without human joints needs, to be learned from at all
+    beyond_score: float = 0.15  # below, an unlabelled joint lies beyond the frame that cuts the person off
+
+
+def everyday_recipe() -> Recipe:
+    """The light recipe for this mixture: people in it are mostly upright, crowded and cut off as they are."""
+    recipe = Recipe()
+    sampling = replace(
+        recipe.sampling,
+        geometry=replace(recipe.sampling.geometry, turn_probability=0.08),
+        appearance=replace(recipe.sampling.appearance, low_resolution=0.2, smallest=0.2),
+        edge_probability=0.25,
+        stranger_probability=0.2,
+    )
+    return replace(recipe, sampling=sampling, trained_on=TRAINED_ON, unlabelled=())
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    people: Sequence[Person]
+    images: Mapping[str, Image]
+    counts: Mapping[str, int]  # people of each part
+    athletes: HeldOut
+    bystanders: HeldOut
+
+
+def read_mixture(
+    data: Path, taught: Path, shares: Shares | None = None, trust: Trust | None = None
+) -> Mixture:
+    """The people of all parts, weighted such that each part has its share of the draws.
+
+    Args:
+        data: the data pack.
+        taught: folder of the teacher's opinions, written by this module's command.
+    """
+    shares, trust = shares or Shares(), trust or Trust()
+    everyday, images = everyday_people(data / "people")
+    leeds = read_lspet(data / "lspet")
+    athletes = [person for person in leeds.people if not person.pseudo.all()]
+    bystanders = leeds_bystanders(data / "lspet", athletes)
+
+    def believed(name: str, people: list[Person]) -> list[Person]:
+        told = read_opinions(taught / f"{name}.npz", len(people))
+        sizes = {image: (picture.shape[1], picture.shape[0]) for image, picture in pictures.items()}
+        merged = (
+            with_opinion(person, points, scores, sizes[person.image], trust)
+            for person, points, scores in zip(people, told.points, told.scores, strict=True)
+        )
+        return [person for person in merged if person is not None]
+
+    pictures: dict[str, Image] = {**images, **leeds.images}
+    everyday, athletes = believed("everyday", everyday), believed("athletes", athletes)
+    human = [(~person.pseudo & person.labelled).any() for person in everyday]
+    parts = {
+        "coco": [p for p, h in zip(everyday, human, strict=True) if h and p.image.startswith("coco/")],
+        "mpii": [p for p, h in zip(everyday, human, strict=True) if h and p.image.startswith("mpii/")],
+        "unlabelled": [p for p, h in zip(everyday, human, strict=True) if not h],
+        "athletes": athletes,
+        "bystanders": [replace(p, weight=view_weight(p)) for p in believed("bystanders", bystanders)],
+    }
+    people = [p for name, part in parts.items() for p in with_share(part, getattr(shares, name))]
+    counts = {name: len(part) for name, part in parts.items()}
+    return Mixture(people, pictures, counts, leeds.athletes, leeds.bystanders)
+
+
+def view_weight(person: Person) -> float:
+    """Upright people seen from behind are rarer: see BEHIND_WEIGHT."""
+    return BEHIND_WEIGHT if view(person, POSETRACK18) == "behind" else 1.0
+
+
+def with_share(people: Sequence[Person], share: float) -> list[Person]:
+    """The people with weights that sum to `share`."""
+    total = sum(person.weight for person in people)
+    return [replace(person, weight=person.weight * share / total) for person in people]
+
+
+def with_opinion(
+    person: Person, points: Floats, scores: Floats, size: tuple[int, int], trust: Trust
+) -> Person | None:
+    """A person with the teacher's joints where no human gave one; None where too few are known.
+
+    Machine-made joints that the person had give way to the teacher's.
+
+    Args:
+        points, scores: (K, 2) pixels and (K,) of the teacher.
+        size: (width, height) of the photo.
+    """
+    human = person.labelled & ~person.pseudo
+    kept = replace(person, worth=person.labelled * np.where(person.pseudo, 0.5, 1).astype(np.float32))
+    if human.any():
+        similar = agreement(person, points, human & (scores > 0))
+        if not similar >= trust.agreement:  # another person, or a pose that the teacher cannot read
+            return kept
+    believed = ~human & (scores >= trust.least_score)
+    believed &= (points >= 0).all(axis=1) & (points <= np.array(size) - 1).all(axis=1)
+    if not human.any() and believed.sum() < trust.joints:
+        return None
+    known = person.labelled & ~believed
+    worth = np.where(believed, trust.weight * scores, kept.worth).astype(np.float32)
+    low, high = person.box[:2], np.array(size) - person.box[2:]
+    at_edge = bool((np.minimum(low, high) <= EDGE).any())
+    taught = np.isin(np.arange(K), TAUGHT)
+    return replace(
+        person,
+        keypoints=np.where(believed[:, None], points, person.keypoints).astype(np.float32),
+        labelled=known | believed,
+        pseudo=(known & person.pseudo) | believed,
+        worth=worth,
+        beyond=taught & ~known & (scores < trust.beyond_score) if at_edge and human.sum() >= 3 else None,
+    )
+
+
+def agreement(person: Person, points: Floats, counted: NDArray[np.bool_]) -> float:
+    """Mean OKS of points (K, 2) with the person's joints over the counted ones (K,); NaN if none counts."""
+    area = 0.53 * float(np.prod(person.box[2:] - person.box[:2]))
+    squares = ((points - person.keypoints)[counted] ** 2).sum(axis=1)
+    if not counted.any():
+        return float("nan")
+    return float(np.exp(-squares / (2 * area * (2 * POSETRACK18.sigmas[counted]) ** 2)).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="the data pack")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the opinions")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    teacher = TinyPose(given.data / "teachers/tinypose_256x192.onnx")
+
+    def ask(name: str, people: Sequence[Person], images: Mapping[str, Image]) -> None:
+        start = time.perf_counter()
+        write_opinions(given.out / f"{name}.npz", opinions(teacher, people, images, TINYPOSE, POSETRACK18))
+        print(f"{name}: {len(people)} people in {time.perf_counter() - start:.0f} s", flush=True)
+
+    ask("everyday", *everyday_people(given.data / "people"))
+    leeds = read_lspet(given.data / "lspet")
+    athletes = [person for person in leeds.people if not person.pseudo.all()]
+    ask("bystanders", leeds_bystanders(given.data / "lspet", athletes), leeds.images)
+    ask("athletes", athletes, leeds.images)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
