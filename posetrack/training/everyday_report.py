@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from posetrack.datasets.everyday import EverydayPhoto, as_person, read_everyday, read_photo_images
+from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.people import Image, Person
 from posetrack.evaluation.coco import CocoReport, Document, evaluate_coco, result_entries
 from posetrack.skeletons import POSETRACK18, Skeleton
-from posetrack.training.validate import Reading, locate
+from posetrack.training.validate import Reading, errors_of, locate
 
 Floats = NDArray[np.float64]
 AREA = 0.53  # of a person, in areas of the box: the mean of COCO's segments
@@ -184,6 +185,26 @@ def measure(network: nn.Module, reading: Reading, data: EverydaySet, flip: bool 
     return evaluate(points[:, slots], np.clip(scores[:, slots], 0, 1), data)
 
 
+def leeds_pck(network: nn.Module, reading: Reading, folder: Path, flip: bool = False) -> dict[str, float]:
+    """PCK@0.2 of the athletes and the bystanders of Leeds' validation photos, percent."""
+    accuracy = {}
+    for held_out in read_held_out(folder):
+        points, _, _ = locate(network, held_out.people, held_out.images, reading, torch.device("cpu"), flip)
+        if reading.skeleton != POSETRACK18:
+            points = in_our_slots(points, reading.skeleton)
+        accuracy[held_out.name] = errors_of(points, held_out, POSETRACK18).pck()
+    return accuracy
+
+
+def in_our_slots(points: Floats, skeleton: Skeleton) -> Floats:
+    """Points (N, K, 2) in the slots of PoseTrack18; NaN for joints that the skeleton lacks."""
+    ours = np.full((len(points), len(POSETRACK18), 2), np.nan)
+    for slot, name in enumerate(POSETRACK18.keypoints):
+        if name in skeleton.keypoints:
+            ours[:, slot] = points[:, skeleton.index(name)]
+    return ours
+
+
 def rows(results: Mapping[str, EverydayResult]) -> str:
     """Markdown: OKS AP and mean OKS by kind, then joints within OKS 0.5, a row for each result."""
     first = next(iter(results.values()))
@@ -215,6 +236,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--teacher", action="store_true", help="measure PP-TinyPose, too")
     parser.add_argument("--source", default="coco", help="coco or mpii")
     parser.add_argument("--no-flip", action="store_true", help="one look only")
+    parser.add_argument("--leeds", action="store_true", help="PCK@0.2 on Leeds' validation photos, too")
     given = parser.parse_args(argv)
     data = read_everyday_set(given.data / "people", given.source)
     looks = (False,) if given.no_flip else (False, True)
@@ -236,7 +258,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         network, reading = made()
         for flip in looks:
             start = time.perf_counter()
-            results[name + (" flip" if flip else "")] = measure(network, reading, data, flip)
+            with torch.autocast("cpu", torch.bfloat16):
+                results[name + (" flip" if flip else "")] = measure(network, reading, data, flip)
+                if given.leeds:
+                    print(name, flip, leeds_pck(network, reading, given.data / "lspet", flip), flush=True)
             print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
     print(rows(results))
 

@@ -18,28 +18,37 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from posetrack import presets
 from posetrack.datasets.boxes import read_boxes
 from posetrack.datasets.everyday import as_person, read_everyday, read_photo_images
 from posetrack.datasets.lspet import BEHIND_WEIGHT, read_lspet
 from posetrack.datasets.people import HeldOut, Image, Person, view
 from posetrack.detectors.base import iou
+from posetrack.models.fuse import for_inference
 from posetrack.skeletons import COCO17, POSETRACK18
 from posetrack.training.light_pose import Recipe
 from posetrack.training.teacher_joints import (
     TINYPOSE,
+    Opinions,
     TinyPose,
     opinions,
     read_opinions,
     write_opinions,
 )
+from posetrack.training.validate import Reading
 
 TRAINED_ON = (
-    "Leeds Sports Pose Extended, images 1-9000; 2,974 photos of COCO train2017, MPII, Pascal VOC, Stanford 40 "
+    "Leeds Sports Pose Extended, images 1-9000; 2,974 photos of COCO, MPII, Pascal VOC, Stanford 40 "
     "and human v2; joints by humans, those that no human labelled by PP-TinyPose"
 )
 Floats = NDArray[np.floating]
 K = len(POSETRACK18)
+HEADS = [POSETRACK18.index(name) for name in ("head_bottom", "head_top")]
+ANCHORS = [POSETRACK18.index(name) for name in ("nose", "left_shoulder", "right_shoulder")]
+ANCHOR_SCORE = 0.3  # least of both networks for an anchor to be compared
+HEAD_SIGMA = 0.06  # OKS sigma of that comparison
 EDGE = 2.0  # pixels within which a box touches the frame's edge
 TAUGHT = [k for k, name in enumerate(POSETRACK18.keypoints) if name in COCO17.keypoints]
 LEAST_HEIGHT = 20.0  # pixels of an everyday person's box
@@ -134,6 +143,8 @@ def read_mixture(
 
     def believed(name: str, people: list[Person]) -> list[Person]:
         told = read_opinions(taught / f"{name}.npz", len(people))
+        if name != "athletes":  # whose heads have human labels
+            told = with_heads(told, read_opinions(taught / f"{name}_heads.npz", len(people)))
         sizes = {image: (picture.shape[1], picture.shape[0]) for image, picture in pictures.items()}
         merged = (
             with_opinion(person, points, scores, sizes[person.image], trust)
@@ -154,6 +165,22 @@ def read_mixture(
     people = [p for name, part in parts.items() for p in with_share(part, getattr(shares, name))]
     counts = {name: len(part) for name, part in parts.items()}
     return Mixture(people, pictures, counts, leeds.athletes, leeds.bystanders)
+
+
+def with_heads(told: Opinions, own: Opinions) -> Opinions:
+    """A teacher's opinions with neck and head top of the network's own: COCO's teachers do not know these.
+
+    Each is as sure as both agree about nose and shoulders, and does not count where the teacher sees none.
+    """
+    scores, points = told.scores.copy(), told.points.copy()
+    seen = (told.scores[:, ANCHORS] >= ANCHOR_SCORE) & (own.scores[:, ANCHORS] >= ANCHOR_SCORE)  # (N, 3)
+    spread = np.ptp(own.points, axis=1).prod(axis=1)  # (N,) area of the joints, about that of the person
+    squares = ((told.points - own.points)[:, ANCHORS] ** 2).sum(axis=2)
+    similar = np.exp(-squares / (2 * spread[:, None] * (2 * HEAD_SIGMA) ** 2 + 1e-6))  # (N, 3)
+    agreed = (similar * seen).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    for slot in HEADS:
+        points[:, slot], scores[:, slot] = own.points[:, slot], own.scores[:, slot] * agreed
+    return Opinions(points, scores)
 
 
 def view_weight(person: Person) -> float:
@@ -222,16 +249,26 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     teacher = TinyPose(given.data / "teachers/tinypose_256x192.onnx")
 
-    def ask(name: str, people: Sequence[Person], images: Mapping[str, Image]) -> None:
-        start = time.perf_counter()
-        write_opinions(given.out / f"{name}.npz", opinions(teacher, people, images, TINYPOSE, POSETRACK18))
-        print(f"{name}: {len(people)} people in {time.perf_counter() - start:.0f} s", flush=True)
+    network, settings = presets.pose_network(presets.LIGHT)
+    own = for_inference(network, "cpu"), Reading(POSETRACK18, settings.input_size, settings.sigma)
 
-    ask("everyday", *everyday_people(given.data / "people"))
+    def ask(
+        name: str, whom: tuple[nn.Module, Reading], people: Sequence[Person], images: Mapping[str, Image]
+    ) -> None:
+        path, start = given.out / f"{name}.npz", time.perf_counter()
+        if not path.exists():
+            write_opinions(path, opinions(whom[0], people, images, whom[1], POSETRACK18))
+            print(f"{name}: {len(people)} people in {time.perf_counter() - start:.0f} s", flush=True)
+
+    people, images = everyday_people(given.data / "people")
+    ask("everyday", (teacher, TINYPOSE), people, images)
+    ask("everyday_heads", own, people, images)
     leeds = read_lspet(given.data / "lspet")
     athletes = [person for person in leeds.people if not person.pseudo.all()]
-    ask("bystanders", leeds_bystanders(given.data / "lspet", athletes), leeds.images)
-    ask("athletes", athletes, leeds.images)
+    others = leeds_bystanders(given.data / "lspet", athletes)
+    ask("bystanders", (teacher, TINYPOSE), others, leeds.images)
+    ask("bystanders_heads", own, others, leeds.images)
+    ask("athletes", (teacher, TINYPOSE), athletes, leeds.images)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""Which joints of a teacher are believed, and how often people of each part are drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posetrack.datasets.augment import Appearance, Geometry
+from posetrack.datasets.people import Person
+from posetrack.errors import PoseTrackError
+from posetrack.skeletons import POSETRACK18
+from posetrack.training.pose_mixture import Shares, Trust, agreement, with_opinion, with_share
+from posetrack.training.sampling import Sampler, Sampling
+from posetrack.training.teacher_joints import Opinions, read_opinions, write_opinions
+
+K = len(POSETRACK18)
+SIZE = (200, 200)  # of the photo
+TRUST = Trust(least_score=0.4, agreement=0.5, weight=0.5, joints=5, beyond_score=0.2)
+
+
+def slots(*names):
+    return [POSETRACK18.index(name) for name in names]
+
+
+def person(*labelled, box=(50, 50, 100, 150), pseudo=()):
+    """Joint k is at (60 + 2 k, 60 + 4 k), where it has a label."""
+    known = np.isin(np.arange(K), slots(*labelled, *pseudo))
+    machine = np.isin(np.arange(K), slots(*pseudo))
+    return Person("a", np.array(box, np.float32), PLACES * known[:, None], known, machine)
+
+
+PLACES = np.stack([60 + 2 * np.arange(K), 60 + 4 * np.arange(K)], axis=1).astype(np.float32)
+HUMAN = ("left_shoulder", "right_shoulder", "left_hip")
+SURE = np.full(K, 0.8, np.float32)
+
+
+def test_joints_that_no_human_labelled_come_from_the_teacher_by_their_score():
+    scores = np.where(np.arange(K) == POSETRACK18.index("left_knee"), 0.3, 0.8)
+    taught = with_opinion(person(*HUMAN), PLACES + 1, scores, SIZE, TRUST)
+    human, doubtful = slots(*HUMAN), slots("left_knee")
+    rest = [k for k in range(K) if k not in human + doubtful]
+    assert (taught.keypoints[human] == PLACES[human]).all()  # a human's stay
+    assert (taught.keypoints[rest] == PLACES[rest] + 1).all()
+    assert taught.worth[human] == pytest.approx(1)
+    assert taught.worth[rest] == pytest.approx(0.5 * 0.8)
+    assert not taught.labelled[doubtful].any()
+    assert taught.pseudo.tolist() == [k in rest for k in range(K)]
+
+
+def test_a_teacher_that_sees_somebody_else_is_not_believed():
+    before = person(*HUMAN, pseudo=("nose",))
+    kept = with_opinion(before, PLACES + 60, SURE, SIZE, TRUST)
+    assert (kept.labelled == before.labelled).all()
+    assert kept.worth[slots("nose")] == pytest.approx(0.5)
+
+
+def test_a_machine_made_joint_gives_way_to_the_teachers():
+    taught = with_opinion(person(*HUMAN, pseudo=("nose",)), PLACES + 1, SURE, SIZE, TRUST)
+    assert taught.keypoints[0].tolist() == [61, 61]
+
+
+def test_somebody_without_human_joints_needs_enough_that_the_teacher_is_sure_of():
+    scores = np.where(np.arange(K) < 5, 0.8, 0.1)
+    assert with_opinion(person(), PLACES, scores, SIZE, TRUST).labelled.sum() == 5
+    assert with_opinion(person(), PLACES, np.where(np.arange(K) < 4, 0.8, 0.1), SIZE, TRUST) is None
+
+
+def test_joints_beyond_the_frame_are_to_be_flat_where_it_cuts_a_person_off():
+    scores = np.where(np.isin(np.arange(K), slots("left_ankle", "right_ankle")), 0.1, 0.8)
+    at_edge = person(*HUMAN, box=(50, 50, 100, 199))
+    taught = with_opinion(at_edge, PLACES, scores, SIZE, TRUST)
+    assert np.nonzero(taught.beyond)[0].tolist() == slots("left_ankle", "right_ankle")
+    assert with_opinion(person(*HUMAN), PLACES, scores, SIZE, TRUST).beyond is None
+
+
+def test_agreement_is_the_mean_oks():
+    somebody = person(*HUMAN)
+    assert agreement(somebody, PLACES, somebody.labelled) == pytest.approx(1)
+    assert np.isnan(agreement(somebody, PLACES, np.zeros(K, bool)))
+
+
+def test_parts_have_their_shares_whatever_their_size():
+    many, few = with_share([person()] * 10, 0.3), with_share([replace(person(), weight=3.0), person()], 0.7)
+    assert sum(p.weight for p in many) == pytest.approx(0.3)
+    assert [p.weight for p in few] == pytest.approx([0.7 * 0.75, 0.7 * 0.25])
+    assert sum(vars(Shares()).values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("mirror", [0.0, 1.0])
+def test_pictures_carry_worth_and_what_lies_beyond_through_a_mirror(mirror):
+    left, right = slots("left_wrist", "right_wrist")
+    worth = np.where(np.arange(K) == left, 0.25, 1).astype(np.float32)
+    somebody = person(*POSETRACK18.keypoints)
+    somebody.labelled[right] = False
+    somebody = replace(somebody, worth=worth, beyond=np.arange(K) == right)
+    still = Geometry(0, 0, 0, 0, mirror, 0)
+    plain = Appearance(*[0.0] * 4, 0.35, *[0.0] * 4)
+    sampler = Sampler(
+        Sampling(POSETRACK18, 1, still, plain), [somebody], {"a": np.zeros((200, 200, 3), np.uint8)}
+    )
+    picture = sampler.picture(0, (96, 128))
+    if mirror:
+        left, right = right, left
+    assert picture.weights[left] == pytest.approx(0.25)
+    assert picture.weights[right] == 0
+    assert np.nonzero(picture.absent)[0].tolist() == [right]
+
+
+def test_opinions_are_kept_for_the_people_they_are_about(tmp_path):
+    told = Opinions(np.full((3, K, 2), 7.25, np.float32), np.full((3, K), 0.5, np.float32))
+    write_opinions(tmp_path / "a.npz", told)
+    again = read_opinions(tmp_path / "a.npz", 3)
+    assert (again.points == told.points).all()
+    assert (again.scores == told.scores).all()
+    with pytest.raises(PoseTrackError, match="about 3 people, not 4"):
+        read_opinions(tmp_path / "a.npz", 4)
+    with pytest.raises(PoseTrackError, match="holds no opinions"):
+        read_opinions(tmp_path / "b.npz", 3)
