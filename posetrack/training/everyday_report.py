@@ -10,9 +10,9 @@ Peers are measured by the same code.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from posetrack import presets
 from posetrack.datasets.everyday import EverydayPhoto, as_person, read_everyday, read_photo_images
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.people import Image, Person
 from posetrack.evaluation.coco import CocoReport, Document, evaluate_coco, result_entries
+from posetrack.models.fuse import for_inference
 from posetrack.skeletons import POSETRACK18, Skeleton
+from posetrack.training.teacher_joints import TINYPOSE, TinyPose
 from posetrack.training.validate import Reading, errors_of, locate
 
 Floats = NDArray[np.float64]
@@ -222,48 +225,45 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    from posetrack import presets
-    from posetrack.models.fuse import for_inference
+Made = Callable[[], tuple[nn.Module, Reading]]
 
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="the data pack")
-    parser.add_argument(
-        "--weights", type=Path, nargs="*", default=[], help="exported weights; none: those shipped"
-    )
+    parser.add_argument("--weights", type=Path, nargs="*", help="exported; none: those shipped")
     parser.add_argument("--teacher", action="store_true", help="measure PP-TinyPose, too")
     parser.add_argument("--source", default="coco", help="coco or mpii")
     parser.add_argument("--no-flip", action="store_true", help="one look only")
     parser.add_argument("--leeds", action="store_true", help="PCK@0.2 on Leeds' validation photos, too")
     given = parser.parse_args(argv)
     data = read_everyday_set(given.data / "people", given.source)
-    looks = (False,) if given.no_flip else (False, True)
-    results = {}
-    networks: list[tuple[str, Callable[[], tuple[nn.Module, Reading]]]] = []
-    for path in given.weights or [None]:
-
-        def ours(path: Path | None = path) -> tuple[nn.Module, Reading]:
-            network, settings = presets.pose_network(presets.LIGHT, path)
-            return for_inference(network, "cpu"), Reading(POSETRACK18, settings.input_size, settings.sigma)
-
-        networks.append((path.stem if path else "shipped", ours))
+    networks: dict[str, Made] = {
+        path.stem if path else "shipped": partial(_ours, path) for path in given.weights or [None]
+    }
     if given.teacher:
-        from posetrack.training.teacher_joints import TINYPOSE, TinyPose
-
-        teachers = given.data / "teachers" / "tinypose_256x192.onnx"
-        networks.append(("tinypose", lambda: (TinyPose(teachers), TINYPOSE)))
-    for name, made in networks:
+        networks["tinypose"] = partial(_teacher, given.data)
+    results = {}
+    for name, made in networks.items():
         network, reading = made()
-        for flip in looks:
-            start = time.perf_counter()
-            with torch.autocast("cpu", torch.bfloat16):
-                results[name + (" flip" if flip else "")] = measure(network, reading, data, flip)
+        for flip in (False,) if given.no_flip else (False, True):
+            row = name + (" flip" if flip else "")
+            with torch.autocast("cpu", torch.bfloat16):  # as the preset computes
+                results[row] = measure(network, reading, data, flip)
                 if given.leeds:
-                    print(name, flip, leeds_pck(network, reading, given.data / "lspet", flip), flush=True)
-            print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
+                    print(row, leeds_pck(network, reading, given.data / "lspet", flip), flush=True)
     print(rows(results))
+
+
+def _ours(weights: Path | None) -> tuple[nn.Module, Reading]:
+    network, settings = presets.pose_network(presets.LIGHT, weights)
+    return for_inference(network, "cpu"), Reading(settings.skeleton, settings.input_size, settings.sigma)
+
+
+def _teacher(data: Path) -> tuple[nn.Module, Reading]:
+    return TinyPose(data / "teachers/tinypose_256x192.onnx"), TINYPOSE
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ from posetrack.training.widen import fits_when_widened, widened
 from posetrack.zoo.checkpoint import read_checkpoint, read_metadata
 from posetrack.zoo.loading import load_into
 
+# What sees edges and colours, and stage 1: they need no lesson in new kinds of people.
+STEM = ("conv1", "bn1", "conv2", "bn2", "layer1")
 # The same with twice the channels: a teacher. It begins as the light one widened.
 WIDE = replace(LIGHT, width=32, stem=64, bottleneck=64)
 
@@ -83,6 +85,7 @@ class Recipe:
     absent_weight: float = 0.5  # in the loss, of joints known to be outside, whose maps are to be flat
     rendered: bool = False  # rendered people are among the people; the weights' metadata says so
     trained_on: str = "Leeds Sports Pose Extended, images 1-9000"  # for the metadata
+    frozen: tuple[str, ...] = ()  # modules that stay as they are; STEM saves a quarter of the time
     unlabelled: tuple[str, ...] = ("left_ear", "right_ear")  # joints that nobody in the data has
 
     def for_batch(self, batch: int) -> Recipe:
@@ -122,6 +125,8 @@ class LightPoseTraining:
         initialise(network)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, recipe.ema_decay)
+        for module in self._frozen():
+            module.requires_grad_(False)
         self.optimiser = Muon(self.network, FIRST_AND_LAST, weight_decay=recipe.weight_decay)
         self.pictures = 0
         self.before = 0  # that the weights had seen when the run began
@@ -247,6 +252,8 @@ class LightPoseTraining:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate
         self.network.train()
+        for module in self._frozen():
+            module.eval()
         batch = batch.to(self.device)
         tensors = batch.parts()
         learn: Step = self._learn
@@ -290,6 +297,9 @@ class LightPoseTraining:
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
         self.optimiser.step()
         return loss.detach()
+
+    def _frozen(self) -> list[nn.Module]:
+        return [module for name, module in self.network.named_children() if name in self.recipe.frozen]
 
     def validate(self) -> dict[str, float]:
         """Accuracy of the averaged weights on every held-out set, logged. In bfloat16, for speed."""

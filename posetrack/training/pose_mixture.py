@@ -67,6 +67,11 @@ def everyday_people(folder: Path) -> tuple[list[Person], dict[str, Image]]:
     return people, read_photo_images(folder, "train", photos)
 
 
+def by_human(person: Person) -> bool:
+    """Whether a human labelled a joint of this person."""
+    return bool((person.labelled & ~person.pseudo).any())
+
+
 def leeds_bystanders(folder: Path, athletes: Sequence[Person]) -> list[Person]:
     """People of the detector's boxes beside the labelled athletes, without joints."""
     athlete = {person.image: person.box for person in athletes}
@@ -138,7 +143,7 @@ def read_mixture(
     shares, trust = shares or Shares(), trust or Trust()
     everyday, images = everyday_people(data / "people")
     leeds = read_lspet(data / "lspet")
-    athletes = [person for person in leeds.people if not person.pseudo.all()]
+    athletes = [person for person in leeds.people if by_human(person)]
     bystanders = leeds_bystanders(data / "lspet", athletes)
 
     def believed(name: str, people: list[Person]) -> list[Person]:
@@ -154,7 +159,7 @@ def read_mixture(
 
     pictures: dict[str, Image] = {**images, **leeds.images}
     everyday, athletes = believed("everyday", everyday), believed("athletes", athletes)
-    human = [(~person.pseudo & person.labelled).any() for person in everyday]
+    human = [by_human(person) for person in everyday]
     parts = {
         "coco": [p for p, h in zip(everyday, human, strict=True) if h and p.image.startswith("coco/")],
         "mpii": [p for p, h in zip(everyday, human, strict=True) if h and p.image.startswith("mpii/")],
@@ -264,7 +269,7 @@ def main() -> None:
     ask("everyday", (teacher, TINYPOSE), people, images)
     ask("everyday_heads", own, people, images)
     leeds = read_lspet(given.data / "lspet")
-    athletes = [person for person in leeds.people if not person.pseudo.all()]
+    athletes = [person for person in leeds.people if by_human(person)]
     others = leeds_bystanders(given.data / "lspet", athletes)
     ask("bystanders", (teacher, TINYPOSE), others, leeds.images)
     ask("bystanders_heads", own, others, leeds.images)

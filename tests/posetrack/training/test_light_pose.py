@@ -23,7 +23,7 @@ from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.pose.crop import normalise
 from posetrack.pose.heatmap import merge_flipped, softmax_heatmaps
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.light_pose import LightPoseTraining, Recipe, Stage
+from posetrack.training.light_pose import STEM, LightPoseTraining, Recipe, Stage
 from posetrack.training.losses import taught
 from posetrack.training.sampling import Prefetch, Sampler, Sampling
 
@@ -310,3 +310,15 @@ def test_a_student_is_asked_for_both_looks_of_its_teacher(tmp_path):
     surprise = -(wanted * student.flatten(2).log_softmax(2).view(student.shape)).sum((2, 3))
     expected = float((surprise * weights).sum() / weights.sum())
     assert run._step(batch, 0.0) == pytest.approx(expected, rel=1e-3)
+
+
+def test_frozen_modules_stay_as_they_are(tmp_path):
+    run = training(tmp_path, replace(SMALL, frozen=STEM))
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    run.train(pictures=4)
+    changed = {
+        name for name, value in run.network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert not [name for name in changed if name.startswith(STEM)]  # nor do the statistics of its batch norms
+    assert "final_layer.weight" in changed
+    assert "stage2.0.branches.0.0.bn1.running_mean" in changed
