@@ -45,6 +45,8 @@ TRAINED_ON = (
 )
 Floats = NDArray[np.floating]
 K = len(POSETRACK18)
+BODY = [k for k, name in enumerate(POSETRACK18.keypoints) if "head" not in name and "ear" not in name]
+EASY = 0.3  # how often somebody is drawn whom the network finds already; 1.3 whom it does not find at all
 HEADS = [POSETRACK18.index(name) for name in ("head_bottom", "head_top")]
 ANCHORS = [POSETRACK18.index(name) for name in ("nose", "left_shoulder", "right_shoulder")]
 ANCHOR_SCORE = 0.3  # least of both networks for an anchor to be compared
@@ -105,6 +107,7 @@ class Trust:
     least_score: float = 0.35  # height of the peak
     agreement: float = 0.5  # mean OKS with the human joints of the same person, where there are any
     weight: float = 0.7  # of a joint of score 1 in the loss, beside 1 of a human's
+    pseudo_weight: float = 0.5  # of other machine-made joints
     joints: int = 5  # believed ones that somebody without human joints needs, to be learned from at all
     beyond_score: float = 0.15  # below, an unlabelled joint lies beyond the frame that cuts the person off
 
@@ -148,14 +151,20 @@ def read_mixture(
 
     def believed(name: str, people: list[Person]) -> list[Person]:
         told = read_opinions(taught / f"{name}.npz", len(people))
-        if name != "athletes":  # whose heads have human labels
-            told = with_heads(told, read_opinions(taught / f"{name}_heads.npz", len(people)))
+        own = None
+        if name != "athletes":  # whose heads have human labels, and who are hard enough
+            own = read_opinions(taught / f"{name}_own.npz", len(people))
+            told = with_heads(told, own)
         sizes = {image: (picture.shape[1], picture.shape[0]) for image, picture in pictures.items()}
         merged = (
             with_opinion(person, points, scores, sizes[person.image], trust)
             for person, points, scores in zip(people, told.points, told.scores, strict=True)
         )
-        return [person for person in merged if person is not None]
+        return [
+            person if own is None else replace(person, weight=difficulty(person, own.points[i]))
+            for i, person in enumerate(merged)
+            if person is not None
+        ]
 
     pictures: dict[str, Image] = {**images, **leeds.images}
     everyday, athletes = believed("everyday", everyday), believed("athletes", athletes)
@@ -165,7 +174,9 @@ def read_mixture(
         "mpii": [p for p, h in zip(everyday, human, strict=True) if h and p.image.startswith("mpii/")],
         "unlabelled": [p for p, h in zip(everyday, human, strict=True) if not h],
         "athletes": athletes,
-        "bystanders": [replace(p, weight=view_weight(p)) for p in believed("bystanders", bystanders)],
+        "bystanders": [
+            replace(p, weight=p.weight * view_weight(p)) for p in believed("bystanders", bystanders)
+        ],
     }
     people = [p for name, part in parts.items() for p in with_share(part, getattr(shares, name))]
     counts = {name: len(part) for name, part in parts.items()}
@@ -186,6 +197,12 @@ def with_heads(told: Opinions, own: Opinions) -> Opinions:
     for slot in HEADS:
         points[:, slot], scores[:, slot] = own.points[:, slot], own.scores[:, slot] * agreed
     return Opinions(points, scores)
+
+
+def difficulty(person: Person, points: Floats) -> float:
+    """How often to draw somebody whom the network, before it learns, finds at `points` (K, 2): 0.3 to 1.3."""
+    similar = agreement(person, points, person.labelled & np.isin(np.arange(K), BODY))
+    return EASY + 1 - (similar if np.isfinite(similar) else 1.0)
 
 
 def view_weight(person: Person) -> float:
@@ -211,7 +228,8 @@ def with_opinion(
         size: (width, height) of the photo.
     """
     human = person.labelled & ~person.pseudo
-    kept = replace(person, worth=person.labelled * np.where(person.pseudo, 0.5, 1).astype(np.float32))
+    worth = (person.labelled * np.where(person.pseudo, trust.pseudo_weight, 1)).astype(np.float32)
+    kept = replace(person, worth=worth)
     if human.any():
         similar = agreement(person, points, human & (scores > 0))
         if not similar >= trust.agreement:  # another person, or a pose that the teacher cannot read
@@ -221,7 +239,6 @@ def with_opinion(
     if not human.any() and believed.sum() < trust.joints:
         return None
     known = person.labelled & ~believed
-    worth = np.where(believed, trust.weight * scores, kept.worth).astype(np.float32)
     low, high = person.box[:2], np.array(size) - person.box[2:]
     at_edge = bool((np.minimum(low, high) <= EDGE).any())
     taught = np.isin(np.arange(K), TAUGHT)
@@ -230,7 +247,7 @@ def with_opinion(
         keypoints=np.where(believed[:, None], points, person.keypoints).astype(np.float32),
         labelled=known | believed,
         pseudo=(known & person.pseudo) | believed,
-        worth=worth,
+        worth=np.where(believed, trust.weight * scores, worth).astype(np.float32),
         beyond=taught & ~known & (scores < trust.beyond_score) if at_edge and human.sum() >= 3 else None,
     )
 
@@ -267,12 +284,12 @@ def main() -> None:
 
     people, images = everyday_people(given.data / "people")
     ask("everyday", (teacher, TINYPOSE), people, images)
-    ask("everyday_heads", own, people, images)
+    ask("everyday_own", own, people, images)
     leeds = read_lspet(given.data / "lspet")
     athletes = [person for person in leeds.people if by_human(person)]
     others = leeds_bystanders(given.data / "lspet", athletes)
     ask("bystanders", (teacher, TINYPOSE), others, leeds.images)
-    ask("bystanders_heads", own, others, leeds.images)
+    ask("bystanders_own", own, others, leeds.images)
     ask("athletes", (teacher, TINYPOSE), athletes, leeds.images)
 
 

@@ -9,7 +9,16 @@ from posetrack.datasets.augment import Appearance, Geometry
 from posetrack.datasets.people import Person
 from posetrack.errors import PoseTrackError
 from posetrack.skeletons import POSETRACK18
-from posetrack.training.pose_mixture import Shares, Trust, agreement, with_opinion, with_share
+from posetrack.training.pose_mixture import (
+    HEADS,
+    Shares,
+    Trust,
+    agreement,
+    difficulty,
+    with_heads,
+    with_opinion,
+    with_share,
+)
 from posetrack.training.sampling import Sampler, Sampling
 from posetrack.training.teacher_joints import Opinions, read_opinions, write_opinions
 
@@ -77,6 +86,30 @@ def test_agreement_is_the_mean_oks():
     somebody = person(*HUMAN)
     assert agreement(somebody, PLACES, somebody.labelled) == pytest.approx(1)
     assert np.isnan(agreement(somebody, PLACES, np.zeros(K, bool)))
+
+
+def test_somebody_who_is_found_already_is_drawn_less_often():
+    somebody = person(*HUMAN)
+    assert difficulty(somebody, PLACES) == pytest.approx(0.3)
+    assert difficulty(somebody, PLACES + 1000) == pytest.approx(1.3)
+    assert difficulty(person("left_ear"), PLACES) == pytest.approx(0.3)  # nothing to judge by
+
+
+@pytest.mark.parametrize(("apart", "believed"), [(0, 0.8), (1000, 0.0)])
+def test_heads_of_ones_own_count_where_nose_and_shoulders_agree(apart, believed):
+    scores = np.where(np.isin(np.arange(K), HEADS), 0, 0.8).astype(np.float32)
+    told = Opinions(PLACES[None], scores[None])
+    own = Opinions(PLACES[None] + apart, SURE[None])
+    both = with_heads(told, own)
+    assert both.scores[0, HEADS] == pytest.approx(believed)
+    assert (both.points[0, HEADS] == PLACES[HEADS] + apart).all()
+    others = [k for k in range(K) if k not in HEADS]
+    assert (both.points[0, others] == PLACES[others]).all()
+
+
+def test_heads_do_not_count_where_the_teacher_sees_neither_nose_nor_shoulders():
+    told = Opinions(PLACES[None], np.zeros((1, K), np.float32))
+    assert with_heads(told, Opinions(PLACES[None], SURE[None])).scores[0, HEADS] == pytest.approx(0)
 
 
 def test_parts_have_their_shares_whatever_their_size():
