@@ -42,7 +42,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Appearance:
-    """Probability of each change of a crop's pixels."""
+    """Probability of each change of a crop's pixels, and how small a crop becomes."""
 
     colour: float = 0.7  # brightness, contrast and tint
     gamma: float = 0.3
