@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.benchmarks.everyday import everyday
 from posetrack.benchmarks.pck import joint_errors
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.posetrack import posetrack
@@ -160,4 +161,5 @@ BENCHMARKS: Mapping[str, Callable[[HeatmapEstimator, Path, Options], BenchmarkRe
     "posetrack17": posetrack,
     "posetrack18": posetrack,
     "lspet": lspet,
+    "everyday": everyday,
 }

@@ -60,6 +60,7 @@ def joint_errors(
     labelled: NDArray[np.bool_],
     counted: NDArray[np.bool_],
     skeleton: Skeleton,
+    usual: Floats | float = np.nan,
 ) -> Errors:
     """Errors of predicted joints.
 
@@ -67,8 +68,10 @@ def joint_errors(
         points, labels: (N, K, 2) in pixels of the same picture.
         labelled: (N, K) joints with a position, used for the torso.
         counted: (N, K) joints that enter the result, such as those labelled by hand.
+        usual: (N,) torso lengths where none is labelled; without them these people are left out.
     """
     lengths = torso_lengths(labels, labelled, skeleton)  # (N,)
+    lengths = np.where(np.isfinite(lengths), lengths, usual)
     counts = counted & labelled & np.isfinite(lengths)[:, None]
     offsets = np.where(counts[..., None], points - labels, np.nan)
     return Errors(np.linalg.norm(offsets, axis=-1) / lengths[:, None], offsets)

@@ -24,6 +24,7 @@ class Options:
     oks_threshold: float = THRESHOLD  # of OKS-NMS; 1 keeps everybody
     soft: bool = False  # soft OKS-NMS
     split: str = "val"
+    detector: str | None = None  # whose boxes are measured, too, on everyday photos
 
 
 @dataclass(frozen=True, eq=False)

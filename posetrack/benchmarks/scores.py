@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 
 from posetrack.benchmarks.calibrate import Reliability, fit, reliability
 from posetrack.benchmarks.detector import OVERLAP, matched
+from posetrack.benchmarks.everyday import AREA, EverydaySet, look
 from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.benchmarks.pose_report import HIT
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture
-from posetrack.datasets.people import HeldOut, Person
+from posetrack.datasets.everyday import EverydayPhoto
+from posetrack.datasets.people import HeldOut, Image, Person
+from posetrack.evaluation.boxes import INSIDE, share_inside
 from posetrack.pipeline import Detector, Estimator
-from posetrack.pose.estimator import person_scores
+from posetrack.pose.estimator import HeatmapEstimator, person_scores
 from posetrack.runtime.calibration import Calibration
-from posetrack.skeletons import Skeleton
+from posetrack.skeletons import POSETRACK18, Skeleton
 from posetrack.types import Frame
 
 Floats = NDArray[np.float64]
 SHOWN = 0.2  # box score from which a person counts
+TORSO = 0.74  # roots of a person's area: the median of COCO's validation people with a torso
 SURE = 0.5  # score of a labelled box from which it is wanted
 
 
@@ -86,6 +90,33 @@ def joint_cases(scores: NDArray[np.floating], errors: Errors, names: Sequence[st
     right = (errors.distances[counted] <= HIT).astype(np.float64)
     halves = np.array([half_of(name) for name in names])
     return Cases(scores[counted].astype(np.float64), right, np.ones(len(rows)), halves[rows])
+
+
+def everyday_joint_cases(estimator: HeatmapEstimator, data: EverydaySet) -> Cases:
+    """The same of everyday people; those without a labelled torso have the usual one for their area."""
+    seen = look(estimator, data)
+    points, scores = seen.joints(POSETRACK18)
+    labels = np.stack([person.keypoints for person in data.people]).astype(np.float64)
+    labelled = np.stack([person.labelled for person in data.people])
+    areas = np.array([AREA * np.prod(person.box[2:] - person.box[:2]) for person in data.people])
+    errors = joint_errors(points, labels, labelled, labelled, POSETRACK18, TORSO * np.sqrt(areas))
+    return joint_cases(scores, errors, [person.image for person in data.people])
+
+
+def everyday_box_cases(
+    detector: Detector, photos: Iterable[EverydayPhoto], images: Mapping[str, Image]
+) -> Cases:
+    """Boxes where everybody has one: does each find a person? Those in ignored regions say nothing."""
+    rows = [np.zeros((0, 3))]
+    for photo in photos:
+        if photo.exhaustive:
+            seen = detector([Frame(images[photo.name], 0, 0.0)])[0]
+            hit = matched(seen.boxes, photo.boxes)
+            counts = hit | (share_inside(seen.boxes, photo.ignored) < INSIDE)
+            half = np.full(len(hit), half_of(photo.name))
+            rows.append(np.stack([seen.scores, hit, half], axis=1)[counts])
+    scores, right, halves = np.concatenate(rows).astype(np.float64).T
+    return Cases(scores, right, np.ones(len(scores)), halves.astype(np.int64))
 
 
 @dataclass(frozen=True)

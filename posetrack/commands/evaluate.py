@@ -20,15 +20,19 @@ SHOWN = 5  # lost pictures that are named on the terminal; the JSON names all
 def evaluate(
     *,
     data: Annotated[
-        Literal["coco", "mpii", "posetrack17", "posetrack18", "lspet", "imagenet"], "the benchmark"
+        Literal["coco", "mpii", "posetrack17", "posetrack18", "lspet", "everyday", "imagenet"],
+        "the benchmark",
     ],
     root: Annotated[Path, "folder of the data set as distributed"],
-    weights: Annotated[Path | None, "any checkpoint that posetrack reads; else published ones"] = None,
+    weights: Annotated[
+        Path | None, "any checkpoint that posetrack reads; else published ones, everyday: those that ship"
+    ] = None,
     model: Annotated[
         str | None, "published weights used alike, for files that do not say it themselves"
     ] = None,
     boxes: Annotated[Path | None, "COCO detection results; labelled boxes when not given"] = None,
     box_score: Annotated[float, "detected boxes below it are left out"] = 0.0,
+    detector: Annotated[str | None, "measure the boxes of this one, too, on everyday photos"] = None,
     flip: Annotated[bool, "do not look at the mirrored crop, too"] = True,
     decoder: Annotated[Literal["quarter", "dark"] | None, "how heatmaps are read; else as trained"] = None,
     oks_nms: Annotated[float, "OKS from which the better of two poses stays alone; 1: all"] = 0.9,
@@ -41,7 +45,7 @@ def evaluate(
     device: Annotated[str, "auto, cpu, cuda or cuda:N"] = "auto",
     overwrite: Annotated[bool, "replace files that are there already"] = False,
 ) -> int:
-    """Measure a network on a benchmark of single pictures: COCO, MPII, PoseTrack, Leeds Sports, ImageNet.
+    """Measure a network on a benchmark of single pictures, of people or of ImageNet.
 
     Folders are those of the distributed data sets: coco/annotations/person_keypoints_val2017.json and
     coco/val2017; mpii/annot/{valid.json,gt_valid.mat} and mpii/images; posetrack18/annotations/val and
@@ -51,6 +55,10 @@ def evaluate(
     for path in (json, save):
         if path is not None and path.exists() and not overwrite:
             raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another name")
+    if detector is not None and data != "everyday":
+        raise PoseTrackError(
+            f"--detector {detector}: only the boxes of everyday photos are measured, not {data}'s"
+        )
     settings = {
         "data": data,
         "split": split,
@@ -65,7 +73,7 @@ def evaluate(
     else:
         options = {"boxes": boxes, "box_score": box_score, "oks_threshold": oks_nms, "soft": soft_nms}
         network = {"weights": weights, "model": model, "device": device, "flip": flip, "decoder": decoder}
-        measured = _people(data, root, network, {**options, "split": split})
+        measured = _people(data, root, network, {**options, "split": split, "detector": detector})
     seconds = round(time.perf_counter() - start, 1)
     summary = {**settings, **measured.summary, "lost": list(measured.lost.values()), "seconds": seconds}
     _write(data, summary, measured.results, json, save)
@@ -82,13 +90,17 @@ class _Measured:
 
 
 def _people(data: str, root: Path, network: dict[str, Any], options: dict[str, Any]) -> _Measured:
+    from posetrack import zoo
     from posetrack.benchmarks.evaluate import BENCHMARKS
     from posetrack.benchmarks.predict import load_estimator
     from posetrack.benchmarks.result import Options
 
     if not 0 <= options["oks_threshold"] <= 1:
         raise PoseTrackError(f"--oks-nms {options['oks_threshold']}: an OKS is from 0 to 1")
-    estimator = load_estimator(network.pop("weights"), network.pop("model"), **network)
+    weights, model = network.pop("weights"), network.pop("model")
+    if data == "everyday" and weights is None and model is None:
+        weights = zoo.bundled("light_pose")
+    estimator = load_estimator(weights, model, **network)
     result = BENCHMARKS[data](estimator, root, Options(**options))
     summary = {
         "input_size": list(estimator.settings.input_size),

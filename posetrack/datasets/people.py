@@ -33,6 +33,9 @@ class Person:
     labelled: NDArray[np.bool_]  # (K,) a position is given
     pseudo: NDArray[np.bool_]  # (K,) the position was made by a machine
     weight: float = 1.0  # how often to draw this person, relative to others
+    # (K,) weight of each joint in the loss; None: 1, and of machine-made ones what the sampling says
+    worth: NDArray[np.float32] | None = None
+    beyond: NDArray[np.bool_] | None = None  # (K,) known to lie outside the picture, with no position
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou
+from posetrack.evaluation.numbers import columns, or_none
 from posetrack.types import Detections, Floats
 
 PERSON = 1
@@ -44,10 +45,16 @@ class BoxReport:
     ap_medium: float
     ap_large: float  # more than 96^2
 
-    def row(self) -> str:
-        """Markdown cells: AP, AP50, AP75, small, medium, large."""
+    def named(self) -> dict[str, float]:
+        """As papers call them."""
         numbers = (self.ap, self.ap50, self.ap75, self.ap_small, self.ap_medium, self.ap_large)
-        return " | ".join(f"{number:.1f}" for number in numbers)
+        return dict(zip(("AP", "AP50", "AP75", "APS", "APM", "APL"), numbers, strict=True))
+
+    def to_json(self) -> dict[str, float | None]:
+        return {name: or_none(value) for name, value in self.named().items()}
+
+    def table(self) -> str:
+        return columns(self.named())
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +65,10 @@ class Found:
     people: NDArray[np.int_]  # (H,)
     false: float  # boxes per picture that show nobody, or somebody a second time
 
-    def row(self) -> str:
-        """Markdown cells: share found in each class, share of all, false boxes per picture."""
+    def shares(self) -> NDArray[np.float64]:
+        """(H + 1,) share found in each class, NaN where nobody is of it, and of all."""
         with np.errstate(invalid="ignore"):
-            shares = [*(self.found / self.people), self.found.sum() / self.people.sum()]
-        return " | ".join([*(f"{share:.2f}" for share in shares), f"{self.false:.2f}"])
+            return np.append(self.found / self.people, self.found.sum() / self.people.sum())
 
 
 def evaluate_boxes(truths: Sequence[BoxTruth], detections: Sequence[Detections]) -> BoxReport:

@@ -4,8 +4,9 @@
     python -m scripts.report --data DATA --scenes SCENES                   # everything
     python -m scripts.report --data DATA --only scores --write-calibration # after new weights, first of all
 
-DATA has lspet/ in it. Every part prints Markdown and puts it between the marks of its name in the card;
-pictures go to docs/light_*. Nothing of the photos leaves the data: only rendered people are drawn.
+DATA has lspet/ and people/ in it and, for peers to compare with, teachers/. Every part prints Markdown and
+puts it between the marks of its name in the card; pictures go to docs/light_*. Nothing of the photos leaves
+the data: only rendered people are drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import torch
 from safetensors.torch import load_file
@@ -27,18 +28,19 @@ from posetrack.training import export
 from scripts.markdown import fill_file
 from scripts.report.accuracy import boxes, joints
 from scripts.report.clips import Clip, clips
+from scripts.report.everyday import everyday
 from scripts.report.failures import failures
 from scripts.report.networks import Networks
 from scripts.report.scores import scores
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "posetrack" / "demo" / "demo.mp4"
-Part = Literal["boxes", "joints", "scores", "clips", "thresholds", "failures"]
+Part = Literal["boxes", "joints", "everyday", "scores", "clips", "thresholds", "failures"]
 
 
 def report(
     *,
-    data: Annotated[Path, "folder with lspet/ in it"],
+    data: Annotated[Path, "folder with lspet/ and people/ in it"],
     scenes: Annotated[Path | None, "folder of rendered clips"] = None,
     weights: Annotated[Path | None, "of the pose network; default: the bundled ones"] = None,
     detector: Annotated[Path | None, "weights of the detector, likewise"] = None,
@@ -50,7 +52,7 @@ def report(
 ) -> None:
     """Measure, print, fill the card, draw the pictures."""
     torch.set_num_threads(1)
-    wanted = only or ["boxes", "joints", "scores", "clips", "thresholds", "failures"]
+    wanted = only or list(get_args(Part))
     on_clips = {"clips", "thresholds", "failures"} & set(wanted)
     if on_clips and scenes is None:
         raise PoseTrackError(f"--scenes is needed for {', '.join(sorted(on_clips))}: see --help")
@@ -76,6 +78,8 @@ def report(
         show("boxes", lambda: boxes(networks))
     if "joints" in wanted:
         show("joints", lambda: joints(networks))
+    if "everyday" in wanted:
+        show("everyday", lambda: everyday(networks))
     if on_clips and scenes is not None:
         for_joints, for_boxes = networks.carried()
         system = networks.detector(for_boxes), networks.estimator(for_joints)

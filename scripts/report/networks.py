@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from posetrack import zoo
+from posetrack.benchmarks.everyday import EverydaySet, read_everyday_set
 from posetrack.benchmarks.pck import Errors
 from posetrack.benchmarks.predict import find_people
 from posetrack.benchmarks.validate import errors_of
 from posetrack.datasets.boxes import Picture, read_pictures
+from posetrack.datasets.everyday import (
+    EXHAUSTIVE,
+    WITH_JOINTS,
+    EverydayPhoto,
+    read_everyday,
+    read_photo_images,
+)
 from posetrack.datasets.lspet import read_held_out
-from posetrack.datasets.people import HeldOut
+from posetrack.datasets.people import HeldOut, Image
 from posetrack.detectors.light import LightDetector
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.pose.networks import load_network
@@ -30,7 +38,7 @@ SETS = {"lspet": "athletes", "others": "bystanders"}
 class Networks:
     """As the preset runs them, but with scores as they come unless a calibration is given."""
 
-    data: Path  # folder with lspet/
+    data: Path  # folder with lspet/ and people/
     pose_weights: Path
     detector_weights: Path
     every: int = 1  # one in so many people and photos is looked at
@@ -56,6 +64,27 @@ class Networks:
         """Validation photos with the boxes of the teacher and, one per photo, of human labels."""
         folder = self.data / "lspet"
         return read_pictures([folder / "val.tar"], folder / "person_boxes_val.json")[:: self.every]
+
+    @cached_property
+    def everyday(self) -> dict[str, EverydaySet]:
+        """Everyday people with human joints, by source."""
+        folder = self.data / "people"
+        return {source: read_everyday_set(folder, source)[:: self.every] for source in WITH_JOINTS}
+
+    @cached_property
+    def everyday_photos(self) -> dict[str, list[EverydayPhoto]]:
+        """Everyday photos where everybody has a box, by source."""
+        return {
+            source: [p for p in read_everyday(self.data / "people", "val", (source,)) if p.exhaustive][
+                :: self.every
+            ]
+            for source in EXHAUSTIVE
+        }
+
+    @cached_property
+    def everyday_images(self) -> dict[str, Image]:
+        photos = [photo for some in self.everyday_photos.values() for photo in some]
+        return read_photo_images(self.data / "people", "val", photos)
 
     @cached_property
     def found(self) -> dict[str, tuple[Poses, Errors]]:

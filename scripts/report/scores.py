@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from posetrack.benchmarks.scores import Cases, box_cases, joint_cases
+from posetrack.benchmarks.scores import (
+    Cases,
+    box_cases,
+    everyday_box_cases,
+    everyday_joint_cases,
+    joint_cases,
+)
 from posetrack.runtime.calibration import Calibration
 from scripts.markdown import table
 from scripts.plots import BLUE, MUTED, ORANGE, panels, save
@@ -21,17 +27,24 @@ def scores(networks: Networks, picture: Path) -> tuple[str, Calibration, Calibra
         )
         for held_out, (poses, errors) in zip(networks.held_out, networks.found.values(), strict=True)
     }
+    for source, people_of_it in networks.everyday.items():
+        sets[f"joints of everyday people, {source}"] = everyday_joint_cases(
+            networks.estimator(), people_of_it
+        )
     joints = Cases.concatenate(list(sets.values()))
     for_joints = joints.fit()
-    boxes, people = box_cases(
-        networks.detector(), networks.estimator(), networks.photos, networks.held_out, for_joints
+    detector = networks.detector()
+    of_leeds, people = box_cases(
+        detector, networks.estimator(), networks.photos, networks.held_out, for_joints
     )
+    photos = [photo for some in networks.everyday_photos.values() for photo in some]
+    of_everyday = everyday_box_cases(detector, photos, networks.everyday_images)
+    boxes = Cases.concatenate([of_leeds, of_everyday])
     for_boxes = boxes.fit()
     persons = people.cases(for_boxes)
-    kinds = {**sets, "joints, both sets alike": joints, "boxes": boxes}
+    kinds = {**sets, "joints, all sets alike": joints, "boxes, both sets alike": boxes}
     shipped = {
-        **{name: cases.calibrated(for_joints) for name, cases in kinds.items() if name != "boxes"},
-        "boxes": boxes.calibrated(for_boxes),
+        name: cases.calibrated(for_boxes if cases is boxes else for_joints) for name, cases in kinds.items()
     }
     rows: list[list[object]] = []
     for name, cases in kinds.items():

@@ -34,7 +34,7 @@ def test_table_and_fill() -> None:
 
 def test_the_card_has_a_place_for_every_table() -> None:
     card = (Path(__file__).parents[2] / "posetrack" / "zoo" / "MODEL_CARD.md").read_text()
-    for name in ("scores", "boxes", "joints", "clips"):
+    for name in ("scores", "boxes", "joints", "everyday", "clips"):
         assert "new" in fill(card, name, "new")
 
 

@@ -42,7 +42,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Appearance:
-    """Probability of each change of a crop's pixels."""
+    """Probability of each change of a crop's pixels, and how small a crop becomes."""
 
     colour: float = 0.7  # brightness, contrast and tint
     gamma: float = 0.3
@@ -52,6 +52,7 @@ class Appearance:
     compression: float = 0.2  # JPEG
     noise: float = 0.1
     occlusion: float = 0.2  # one to three flat, noisy or copied rectangles
+    smallest: float = 0.35  # not a probability: factor to which low resolution shrinks at most
 
 
 def random_view(
@@ -208,7 +209,7 @@ def random_appearance(crop: Image, appearance: Appearance, rng: np.random.Genera
     if chance[1] < appearance.blur:
         crop = _blur(crop, rng)
     if chance[2] < appearance.low_resolution:
-        crop = _shrink_and_enlarge(crop, rng)
+        crop = _shrink_and_enlarge(crop, rng, appearance.smallest)
     if chance[3] < appearance.colour:
         contrast = rng.uniform(0.6, 1.4)
         tint = contrast * rng.uniform(0.85, 1.15, 3)
@@ -262,8 +263,8 @@ def _blur(crop: Image, rng: np.random.Generator) -> Image:
     return _uint8(cv2.filter2D(crop, -1, kernel / kernel.sum()))
 
 
-def _shrink_and_enlarge(crop: Image, rng: np.random.Generator) -> Image:
+def _shrink_and_enlarge(crop: Image, rng: np.random.Generator, smallest: float) -> Image:
     H, W = crop.shape[:2]
-    factor = rng.uniform(0.35, 0.8)
+    factor = rng.uniform(smallest, 0.8)
     small = cv2.resize(crop, (int(W * factor), int(H * factor)), interpolation=cv2.INTER_AREA)
     return _uint8(cv2.resize(small, (W, H), interpolation=cv2.INTER_LINEAR))

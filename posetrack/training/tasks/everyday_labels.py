@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from posetrack.boxes import iou
-from posetrack.datasets.boxes import BoxData, Floats, Picture, decoded, tar_members
-from posetrack.datasets.everyday_boxes import SOURCES, EverydayPhoto, read_everyday
+from posetrack.datasets.boxes import BoxData, Floats, Image, Picture, decoded, tar_members
+from posetrack.datasets.everyday import SOURCES, EverydayPhoto, read_everyday, read_photo_images
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 from posetrack.training.tasks.rtmdet import RtmdetTeacher
@@ -47,26 +47,30 @@ def read_everyday_boxes(root: Path, labels: Path) -> BoxData:
     weights: list[float] = []
     for source in SOURCES:
         seen = _read_labels(labels / f"{source}_train.json")
-        photos = read_everyday(root, source, "train")
-        pictures += [with_teacher(photo, *seen[photo.name.partition("/")[2]]) for photo in photos]
+        photos = read_everyday(root, "train", (source,))
+        images = read_photo_images(root, "train", photos)
+        pictures += [
+            with_teacher(photo, images[photo.name], *seen[photo.name.partition("/")[2]]) for photo in photos
+        ]
         weights += [WEIGHTS[source]] * len(photos)
     return BoxData("everyday", pictures, weights)
 
 
-def with_teacher(photo: EverydayPhoto, boxes: Floats, scores: Floats) -> Picture:
+def with_teacher(photo: EverydayPhoto, image: Image, boxes: Floats, scores: Floats) -> Picture:
     """Human boxes with score 1, ignored regions with 0; the teacher's where a human may have labelled nobody.
 
     In exhaustive photos the humans have looked everywhere, and the teacher adds nothing.
     """
-    human = np.concatenate([photo.people, photo.ignored])
-    marks = np.repeat(np.array([1, 0], np.float32), [len(photo.people), len(photo.ignored)])
+    people, ignored = photo.boxes, photo.ignored
+    human = np.concatenate([people, ignored])
+    marks = np.repeat(np.array([1, 0], np.float32), [len(people), len(ignored)])
     if not photo.exhaustive and len(boxes):
-        new = iou(boxes, photo.people).max(1, initial=0) < SAME
+        new = iou(boxes, people).max(1, initial=0) < SAME
         # The teacher's people beat the region that a weaker one left to be ignored.
-        clear = iou(photo.ignored, boxes[new & (scores >= SURE)]).max(1, initial=0) < SAME
-        keep = np.concatenate([np.ones(len(photo.people), bool), clear])
+        clear = iou(ignored, boxes[new & (scores >= SURE)]).max(1, initial=0) < SAME
+        keep = np.concatenate([np.ones(len(people), bool), clear])
         human, marks = np.concatenate([human[keep], boxes[new]]), np.concatenate([marks[keep], scores[new]])
-    return Picture(photo.name, photo.image, human, marks)
+    return Picture(photo.name, image, human, marks)
 
 
 def _read_labels(path: Path) -> Mapping[str, tuple[Floats, Floats]]:
