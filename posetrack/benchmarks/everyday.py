@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack import detectors
-from posetrack.benchmarks.predict import Seen, find_people
-from posetrack.benchmarks.result import Options, Outcome, labelled_boxes_only, listed_poses
+from posetrack.benchmarks.predict import PosedBoxes, find_people
+from posetrack.benchmarks.result import BenchmarkResult, Options, labelled_boxes_only, listed_poses
 from posetrack.datasets.everyday import (
     EXHAUSTIVE,
     WITH_JOINTS,
@@ -208,7 +208,7 @@ def judge(points: Floats, scores: Floats, data: EverydaySet) -> EverydayResult:
     return EverydayResult(report, oks(points, data.people), data.kinds)
 
 
-def look(estimator: HeatmapEstimator, data: EverydaySet, title: str = "everyday") -> Seen:
+def look(estimator: HeatmapEstimator, data: EverydaySet, title: str = "everyday") -> PosedBoxes:
     """What the network makes of everybody in the human box."""
     boxes = np.stack([person.box for person in data.people])
     names = [person.image for person in data.people]
@@ -226,7 +226,7 @@ def box_report(detector: Detector, photos: Sequence[EverydayPhoto], images: Mapp
     return evaluate_boxes(truths, [detector([Frame(images[p.name], 0, 0.0)])[0] for p in photos])
 
 
-def everyday(estimator: HeatmapEstimator, root: Path, options: Options) -> Outcome:
+def everyday(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """OKS AP and mean OKS by kind of COCO's and MPII's people; boxes, too, where a detector is named."""
     labelled_boxes_only("everyday", options)
     metrics: dict[str, Any] = {}
@@ -247,7 +247,7 @@ def everyday(estimator: HeatmapEstimator, root: Path, options: Options) -> Outco
         boxes = _boxes(options.detector, str(estimator.device), root)
         metrics["boxes"] = {source: report.to_json() for source, report in boxes.items()}
         tables += [f"boxes of {source}\n{report.table()}\n" for source, report in boxes.items()]
-    return Outcome(metrics, "\n".join(tables).rstrip(), len(results), len(pictures), {}, results)
+    return BenchmarkResult(metrics, "\n".join(tables).rstrip(), len(results), len(pictures), {}, results)
 
 
 def _boxes(name: str, device: str, root: Path) -> dict[str, BoxReport]:

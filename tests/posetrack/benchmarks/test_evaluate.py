@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.benchmarks.evaluate import BENCHMARKS, Options, BenchmarkResult
+from posetrack.benchmarks.evaluate import BENCHMARKS, BenchmarkResult, Options
 from posetrack.benchmarks.predict import find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18

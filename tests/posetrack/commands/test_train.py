@@ -14,7 +14,7 @@ import torch
 
 import posetrack
 from posetrack import cli, zoo
-from posetrack.datasets.everyday_boxes import SOURCES
+from posetrack.datasets.everyday import SOURCES
 from posetrack.models.classifier import W18_SMALL_V1, HRNetClassifier
 from posetrack.models.hrnet import HRNet
 from posetrack.skeletons import COCO17

@@ -7,7 +7,7 @@ import tarfile
 import cv2
 import numpy as np
 
-from posetrack.datasets.everyday_boxes import SOURCES
+from posetrack.datasets.everyday import SOURCES
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.skeletons import POSETRACK18
 from tests.posetrack.training.stick_people import stick_people
