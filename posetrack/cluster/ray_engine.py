@@ -7,6 +7,7 @@ video in order. The driver holds the queue; a lost actor or node gives its task 
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from typing import Any
 
@@ -15,6 +16,7 @@ from posetrack.cluster.tasks import Task, bundled_digest
 from posetrack.cluster.work import Outcome, Request, Worker
 from posetrack.errors import PoseTrackError
 
+ANSWER = 10.0  # seconds for a cluster to answer
 CPUS = 2  # of one actor: more threads hardly help one video
 
 
@@ -28,6 +30,14 @@ def connect(address: str) -> Any:
         import ray
     except ImportError as error:
         raise PoseTrackError("--ray needs Ray: pip install posetrack[cluster]") from error
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and not address.startswith("ray://"):  # Ray itself would ask for minutes
+        try:
+            socket.create_connection((host, int(port)), timeout=ANSWER).close()
+        except OSError as error:
+            raise PoseTrackError(
+                f"--ray {address}: no Ray cluster there ({error}); start one with `ray start --head`"
+            ) from error
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
