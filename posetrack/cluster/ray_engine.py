@@ -80,6 +80,8 @@ def actors(work: Work, request: Request, cluster: Any) -> Outcomes:
         if queue:
             entry = queue.popleft()
             busy[actor.run.remote(*entry)] = (actor, entry)
+        else:  # whoever takes the place of a lost actor needs its room
+            ray.kill(actor)
 
     hands = [remote.remote(request, cpus) for _ in range(count)]
     try:
