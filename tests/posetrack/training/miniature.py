@@ -7,6 +7,7 @@ import tarfile
 import cv2
 import numpy as np
 
+from posetrack.datasets.everyday import SOURCES, WITH_JOINTS
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.skeletons import POSETRACK18
 from tests.posetrack.training.stick_people import stick_people
@@ -45,6 +46,29 @@ def write_rendered(folder, count=4):
     people = {f"r{person.image}": person for person in data.people}
     _write_tar(folder / "people.tar", {f"r{name}": picture for name, picture in data.pictures.items()})
     _write_json(folder / "people.json", list(people), people, lambda p: _keypoints(p) | {"score": 1.0})
+    return folder
+
+
+def write_everyday(folder):
+    """The pack's people folder: a photo of each source, with joints where COCO and MPII have them."""
+    folder.mkdir(parents=True)
+    data = stick_people(len(SOURCES), side=SIDE, seed=7)
+    for source, person in zip(SOURCES, data.people, strict=True):
+        keypoints = {
+            name: [*person.keypoints[k].tolist(), 2]
+            for k, name in enumerate(POSETRACK18.keypoints)
+            if person.labelled[k]
+        }
+        somebody = {"box": person.box.tolist(), "keypoints": keypoints if source in WITH_JOINTS else {}}
+        entry = {
+            "file": person.image,
+            "width": SIDE,
+            "height": SIDE,
+            "people": [somebody],
+            "exhaustive": True,
+        }
+        (folder / f"{source}_train.json").write_text(json.dumps([entry]))
+        _write_tar(folder / f"{source}_train.tar", {person.image: data.pictures[person.image]})
     return folder
 
 
