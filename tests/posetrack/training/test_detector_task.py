@@ -24,14 +24,15 @@ from posetrack.training.tasks.detector import DetectorTask
 from posetrack.types import Frame
 from tests.posetrack.training import runs
 
-RECIPE = replace(LIGHT_DETECTOR, learning_rate=0.03, warm_up=12, batch=4, width=96, height=96).for_budget(
-    pictures=16
-)
+RECIPE = replace(
+    LIGHT_DETECTOR, learning_rate=0.03, warm_up=12, batch=4, width=96, height=96, stages=()
+).for_budget(pictures=16)
 
 
 @pytest.fixture(autouse=True)
 def small_scenes(monkeypatch):
     monkeypatch.setattr(scenes_module, "SHAPES", ((96, 64), (64, 96)))
+    monkeypatch.setattr(scenes_module, "SIDE", 96)
 
 
 def photos():
@@ -94,7 +95,7 @@ def test_predictions_of_given_weights_count_at_once(tmp_path, monkeypatch):
     weights = []
     monkeypatch.setattr(
         "posetrack.training.tasks.detector.detection_loss",
-        lambda logits, *rest: weights.append(rest[-1]) or logits.mean(),
+        lambda logits, *rest: weights.append(rest[-2]) or logits.mean(),
     )
     short = RECIPE.for_budget(pictures=8)
     path = carry_out(DetectorTask(short, [photos()]), tmp_path / "first", None, ALONE)
@@ -104,6 +105,16 @@ def test_predictions_of_given_weights_count_at_once(tmp_path, monkeypatch):
     assert zoo.read_metadata(tmp_path / "second/light_detector.safetensors")["began_with"].endswith(
         "8 pictures"
     )
+
+
+def test_its_modules_can_be_frozen_likewise(tmp_path):
+    short = RECIPE.for_budget(pictures=8)
+    path = carry_out(DetectorTask(short, [photos()]), tmp_path / "first", None, ALONE)
+    recipe = replace(short, frozen=("stem", "stage4"))
+    second = carry_out(DetectorTask(recipe, [photos()]), tmp_path / "second", path, ALONE)
+    before, after = zoo.read_checkpoint(path), zoo.read_checkpoint(second)
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name.partition(".")[0] for name in before} - {"stem", "stage4"}
 
 
 def test_its_steps_cannot_be_divided(tmp_path):
