@@ -19,7 +19,8 @@ def train(
     init: Annotated[str | None, "weights to begin with: a file, or a name of the zoo"] = None,
     scratch: Annotated[bool, "begin without weights where the recipe asks for some"] = False,
     teacher: Annotated[
-        Path | None, "weights to learn from beside the labels; for a detector an ONNX file"
+        Path | None,
+        "weights to learn from beside the labels, or an ONNX file: TinyPose; for detectors RTMDet",
     ] = None,
     resume: Annotated[bool, "go on from the checkpoint in --run"] = False,
     epochs: Annotated[float | None, "another budget than the recipe's; or"] = None,

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.datasets.people import Image, Person, read_tar_images
+from posetrack.datasets.people import Image, Person, PoseData, read_tar_images
 from posetrack.errors import InputError
 from posetrack.skeletons import POSETRACK18, Skeleton
 
@@ -28,6 +28,8 @@ Split = Literal["train", "val"]
 SOURCES = ("coco", "mpii", "voc", "stanford40", "humanv2")
 WITH_JOINTS = ("coco", "mpii")
 EXHAUSTIVE = ("coco", "voc", "humanv2")  # with photos where everybody has a box
+SHARES = {"coco": 0.48, "mpii": 0.07, "boxes": 0.13}  # of the draws of pose training, beside one another
+MIN_HEIGHT = 20.0  # pixels of the box of somebody to learn a pose from
 # Joints under other names than ours. MPII's "neck" is the upper neck, where head and neck meet: head_bottom.
 OTHER_NAMES = {"neck": "head_bottom"}
 
@@ -103,6 +105,26 @@ def with_joints(photos: Iterable[EverydayPhoto]) -> list[Person]:
         for person in photo.people
         if person.labelled.any() and not person.crowd
     ]
+
+
+def read_everyday_people(folder: Path) -> PoseData:
+    """Everybody of the training photos who is alone in a box, with human joints or without.
+
+    Their weights give each part its share: people with joints of COCO and of MPII, people with a box only.
+    """
+    photos = read_everyday(folder, "train")
+    groups: dict[str, list[Person]] = {"coco": [], "mpii": [], "boxes": []}
+    for photo in photos:
+        for person in photo.people:
+            if not person.crowd and person.height >= MIN_HEIGHT:
+                source = photo.name.partition("/")[0]
+                groups[source if person.labelled.any() else "boxes"].append(as_person(photo, person))
+    people = [
+        replace(person, weight=SHARES[name] / len(group))
+        for name, group in groups.items()
+        for person in group
+    ]
+    return PoseData("everyday", POSETRACK18, people, read_photo_images(folder, "train", photos))
 
 
 def as_person(photo: EverydayPhoto, person: EverydayPerson) -> Person:

@@ -33,7 +33,7 @@ class Person:
     labelled: NDArray[np.bool_]  # (K,) a position is given
     pseudo: NDArray[np.bool_]  # (K,) the position was made by a machine
     weight: float = 1.0  # how often to draw this person, relative to others
-    # (K,) weight of each joint in the loss; None: 1, and of machine-made ones what the sampling says
+    # (K,) weight of each joint in the loss; None: 1, and of machine-made ones what the recipe says
     worth: NDArray[np.float32] | None = None
     beyond: NDArray[np.bool_] | None = None  # (K,) known to lie outside the picture, with no position
 
@@ -97,6 +97,11 @@ def read_people(
         box = np.array([x, y, x + w, y + h], np.float32)
         people.append(Person(image, box, triples[:, :2], labelled, machine & labelled, weight))
     return people
+
+
+def by_human(person: Person) -> bool:
+    """Whether a human labelled a joint of this person."""
+    return bool((person.labelled & ~person.pseudo).any())
 
 
 def near_duplicates_of(path: Path, images: Collection[str]) -> set[str]:

@@ -79,6 +79,7 @@ class Training:
         self.request = StopRequest()
         self._lost: set[str] = set()  # why examples could not be read
         self._losses: list[Tensor] = []
+        self._frozen: list[nn.Module] = []
         self._rate = torch.zeros((), device=ranks.device)  # a tensor, so that recorded steps follow it
         self._recorded: dict[Stage, Step] = {}
         self._log: RunLog | None = None
@@ -106,6 +107,7 @@ class Training:
             self.average.network.load_state_dict(self.network.state_dict())
         self.origin = export.origin_of(weights)
         self.task.began_with_weights = True
+        self._freeze()
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint.
@@ -121,6 +123,14 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
         self.results, self.best, self.origin = state["results"], state["best"], state["origin"]
         self.task.began_with_weights = bool(self.origin)
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Keep the recipe's frozen modules as they are, which only weights that know something can afford."""
+        if self.task.began_with_weights:
+            self._frozen = [m for name, m in self.network.named_children() if name in self.recipe.frozen]
+            for module in self._frozen:
+                module.requires_grad_(False)
 
     def _description(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""
@@ -172,6 +182,8 @@ class Training:
             group["lr"] = self._rate if self.recipe.optimiser == "muon" else self.rate()
         self._name_lost(batch["lost"])
         self.network.train()
+        for module in self._frozen:
+            module.eval()  # the statistics of its batch norms, too
         device = self.ranks.device
         tensors = {key: value.to(device, non_blocking=True) for key, value in tensors_of(batch).items()}
         if not self._replays:

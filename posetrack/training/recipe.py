@@ -49,6 +49,7 @@ class Recipe:
     task: Literal["pose", "detector", "classifier"] = "pose"
     stages: tuple[Stage, ...] = ()  # smaller inputs to begin with
     init: Literal["nothing", "imagenet", "pose"] = "imagenet"  # the weights that --init must name
+    frozen: tuple[str, ...] = ()  # modules that stay as they are in a run that begins with weights
     he_draw: bool = False  # of initial values by He's rule; else N(0, 0.001), as officially
 
     sigma: float = 2.0  # of the targets, heatmap pixels

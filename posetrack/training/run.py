@@ -31,6 +31,7 @@ from posetrack.training.tasks.pose import Benchmark, PoseTask
 from posetrack.training.tasks.rtmdet import RtmdetTeacher
 from posetrack.training.tasks.task import Task
 from posetrack.training.tasks.teacher import Teacher
+from posetrack.training.tasks.teacher_joints import TinyPose
 
 
 def train(
@@ -51,7 +52,8 @@ def train(
         roots: a folder for each of the recipe's data sets.
         folder: of the checkpoint, the curves and the weights.
         init: file or zoo name of the weights to begin with.
-        teacher: weights that a pose network learns from beside the labels; for a detector RTMDet's ONNX file,
+        teacher: weights that a pose network learns from beside the labels, or TinyPose's ONNX file, which
+            finds joints in photos ahead, unless folder/joints has them; for a detector RTMDet's ONNX file,
             which sees every scene and makes the boxes of everyday photos, unless folder/boxes has them.
         resume: go on from the folder's checkpoint, if it has one.
         benchmark: validate by the data set's own benchmark, too (COCO AP, PCKh, PoseTrack AP).
@@ -69,7 +71,7 @@ def train(
     start = _weights_to_begin_with(recipe, init, folder)
     ranks = Ranks.join(device)
     try:
-        task = make_task(recipe, roots, folder, ranks, teacher, benchmark)
+        task = make_task(recipe, roots, folder, ranks, teacher, benchmark, start)
         return carry_out(task, folder, start, ranks, options)
     finally:
         ranks.leave()
@@ -135,7 +137,13 @@ def _weights_to_begin_with(recipe: Recipe, init: str | Path | None, folder: Path
 
 
 def make_task(
-    recipe: Recipe, roots: Sequence[Path], folder: Path, ranks: Ranks, teacher: Path | None, benchmark: bool
+    recipe: Recipe,
+    roots: Sequence[Path],
+    folder: Path,
+    ranks: Ranks,
+    teacher: Path | None,
+    benchmark: bool,
+    start: Path | None = None,
 ) -> Task:
     """The recipe's task, its data read."""
     if recipe.task == "classifier":
@@ -147,9 +155,11 @@ def make_task(
         if cells is not None and "everyday" in recipe.sets:
             label_everyday(roots[recipe.sets.index("everyday")], cells, folder / "boxes")
         return DetectorTask(recipe, *sources.read_boxes(recipe, roots, folder / "boxes"), cells)
-    data, held_out = sources.read_people(recipe, roots)
+    ahead = teacher if teacher is not None and teacher.suffix == ".onnx" else None
+    tinypose = None if ahead is None else TinyPose(ahead)
+    data, held_out = sources.read_people(recipe, roots, folder / "joints", tinypose, start)
     _name_lost(ranks, data)
-    taught_by = None if teacher is None else Teacher(teacher, recipe.skeleton, ranks.device)
+    taught_by = None if teacher is None or ahead else Teacher(teacher, recipe.skeleton, ranks.device)
     official = _benchmark(recipe, roots[0], ranks) if benchmark else None
     return PoseTask(recipe, data, held_out, taught_by, official)
 

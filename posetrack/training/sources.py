@@ -14,6 +14,7 @@ from posetrack.datasets.ai_challenger import read_ai_challenger
 from posetrack.datasets.boxes import BoxData, Picture, read_pictures
 from posetrack.datasets.coco import read_coco
 from posetrack.datasets.concatenate import concatenate
+from posetrack.datasets.everyday import read_everyday_people
 from posetrack.datasets.imagenet import ImageData, read_image_folder
 from posetrack.datasets.lspet import (
     read_held_out,
@@ -27,7 +28,9 @@ from posetrack.datasets.people import HeldOut, PoseData
 from posetrack.datasets.posetrack_train import GROWTH, read_posetrack
 from posetrack.errors import PoseTrackError
 from posetrack.training.recipe import Recipe
+from posetrack.training.tasks.everyday_joints import teach
 from posetrack.training.tasks.everyday_labels import read_everyday_boxes
+from posetrack.training.tasks.teacher_joints import TinyPose
 
 SETS = {
     "coco": "COCO train2017",
@@ -50,8 +53,10 @@ PEOPLE: Mapping[str, Callable[[Path, Recipe], PoseData]] = {
     "posetrack17": lambda root, recipe: read_posetrack(root, "train", 2017, recipe.box_growth or GROWTH),
     "posetrack18": lambda root, recipe: read_posetrack(root, "train", 2018, recipe.box_growth or GROWTH),
     "lspet": lambda root, recipe: read_lspet(root),
+    "everyday": lambda root, recipe: read_everyday_people(root),
     "rendered": lambda root, recipe: read_rendered(root),
 }
+TAUGHT = ("lspet", "everyday")  # people with few joints by humans, whom a teacher helps
 HELD_OUT: Mapping[str, Callable[[Path, Recipe], Sequence[HeldOut]]] = {
     "coco": lambda root, recipe: [held_out(read_coco(root, "val"))],
     "mpii": lambda root, recipe: [held_out(read_mpii(root, "valid"))],
@@ -91,9 +96,25 @@ def with_sources(recipe: Recipe, roots: Sequence[Path]) -> Recipe:
     return replace(recipe, data=recipe.data[: len(roots)])
 
 
-def read_people(recipe: Recipe, roots: Sequence[Path]) -> tuple[PoseData, Sequence[HeldOut]]:
-    """Who a pose network learns from, and on whom it is validated."""
+def read_people(
+    recipe: Recipe,
+    roots: Sequence[Path],
+    joints: Path | None = None,
+    teacher: TinyPose | None = None,
+    begin: Path | None = None,
+) -> tuple[PoseData, Sequence[HeldOut]]:
+    """Who a pose network learns from, and on whom it is validated.
+
+    Args:
+        joints: folder of a teacher's joints for people of `TAUGHT`; `teacher` makes what it lacks.
+        begin: weights with which the run begins; see `teach`.
+    """
     parts = [PEOPLE[name](root, recipe) for name, root in zip(recipe.sets, roots, strict=True)]
+    if joints is not None and "everyday" in recipe.sets:
+        parts = [
+            teach(part, joints, teacher, begin if name == "everyday" else None) if name in TAUGHT else part
+            for name, part in zip(recipe.sets, parts, strict=True)
+        ]
     data = concatenate(parts, [source.share for source in recipe.data])
     return data, HELD_OUT[recipe.sets[0]](roots[0], recipe)
 

@@ -53,15 +53,18 @@ class PeopleExamples(Examples):
         crowded = bool(recipe.occluder_probability) and rng.random() < recipe.occluder_probability
         if crowded:
             crop = self._with_occluder(crop, points, inside, picture, rng)
-        pseudo = person.pseudo
+        worth = person.worth
+        if worth is None:
+            worth = np.where(person.pseudo, recipe.pseudo_weight, 1.0).astype(np.float32)
+        outside = known if person.beyond is None else known | person.beyond
         if mirrored:
-            pseudo, known = pseudo[skeleton.flip_order], known[skeleton.flip_order]
-        weights = (inside * np.where(pseudo, recipe.pseudo_weight, 1.0)).astype(np.float32)
+            worth, outside = worth[skeleton.flip_order], outside[skeleton.flip_order]
+        weights = inside * worth
         return {
             "crops": torch.from_numpy(random_appearance(crop, recipe.appearance, rng)),
             "points": torch.from_numpy(points),
             "weights": torch.from_numpy(weights),
-            "absent": torch.from_numpy(known & ~inside),
+            "absent": torch.from_numpy(outside & ~inside),
             "crowded": torch.tensor(crowded),
         }
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from posetrack.benchmarks.validate import Decoding, locate
 from posetrack.datasets.people import Image, Person
 from posetrack.errors import PoseTrackError
+from posetrack.files import replacing
 from posetrack.skeletons import COCO17, Skeleton
 
 TINYPOSE = Decoding(COCO17, (192, 256), sigma=2.0, softmax=False)
@@ -79,9 +80,8 @@ def opinions(
 
 
 def write_opinions(path: Path, opinions: Opinions) -> None:
-    np.savez_compressed(
-        path, points=opinions.points.astype(np.float32), scores=opinions.scores.astype(np.float16)
-    )
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, points=opinions.points, scores=opinions.scores.astype(np.float16))
 
 
 def read_opinions(path: Path, people: int) -> Opinions:

@@ -14,13 +14,15 @@ import torch
 
 import posetrack
 from posetrack import cli, zoo
-from posetrack.datasets.everyday import SOURCES
+from posetrack.datasets.everyday import read_everyday_people
+from posetrack.datasets.lspet import read_lspet
 from posetrack.models.classifier import W18_SMALL_V1, HRNetClassifier
 from posetrack.models.hrnet import HRNet
 from posetrack.skeletons import COCO17
 from posetrack.training import sources
 from posetrack.training.recipe import Source
 from posetrack.training.recipes import LIGHT, LIGHT_DETECTOR, RECIPES
+from posetrack.training.tasks.teacher_joints import Opinions, write_opinions
 from tests.posetrack.training import runs
 from tests.posetrack.training.miniature import write_everyday, write_miniature, write_rendered
 from tests.posetrack.training.runs import logged
@@ -134,39 +136,76 @@ def test_a_signal_to_all_of_its_processes_ends_the_step_and_saves_it(tmp_path):
     assert not (folder / "tiny.safetensors").exists()
 
 
+SMALL = {"network": runs.PLAIN, "width": 32, "height": 32, "stages": ()}
+
+
 def test_the_light_network_learns_from_photos_and_rendered_people(tmp_path):
-    """Six athletes and a bystander, whose picture nearly repeats a held-out one; four rendered people."""
-    lspet = write_miniature(tmp_path)
+    """Athletes and a bystander, whose picture nearly repeats a held-out one; everyday and rendered people."""
+    lspet, _ = write_miniature(tmp_path)
+    people = write_everyday(tmp_path / "people")
     rendered = write_rendered(tmp_path / "rendered")
-    small = {"network": runs.PLAIN, "width": 32, "height": 32, "stages": ()}
-    folder = tmp_path / "both"
-    words = ("--data", lspet, rendered, "--pictures", 8, "--batch", 4, "--run", folder)
-    assert train(LIGHT, *words, **small) == 0
+    folder = tmp_path / "all"
+    words = ("--data", lspet, people, rendered, "--pictures", 8, "--batch", 4, "--run", folder)
+    assert train(LIGHT, *words, **SMALL) == 0
     facts = zoo.read_metadata(folder / "light.safetensors")
-    assert facts["trained_on"].endswith("images 1-9000 and rendered people")
+    assert facts["trained_on"].startswith(
+        "Leeds Sports Pose Extended, images 1-9000 and 2,974 everyday photos"
+    )
+    assert facts["trained_on"].endswith("and rendered people")
     assert json.loads(facts["validation"]).keys() == {"pck_lspet", "pck_others"}
-    people, _ = sources.read_people(LIGHT, [lspet, rendered])
-    drawn = sum(person.weight for person in people.people if person.image.startswith("rendered/"))
-    assert drawn / sum(person.weight for person in people.people) == pytest.approx(0.25)
+    data, _ = sources.read_people(LIGHT, [lspet, people, rendered], tmp_path)
+    assert shares(data) == pytest.approx({"lspet": 0.32 / 1.25, "everyday": 0.68 / 1.25, "rendered": 0.2})
+    assert len([p for p in data.people if p.image.startswith("everyday/")]) == 2  # who have human joints
 
     teacher, folder = folder / "light.safetensors", tmp_path / "photos"
     words = ("--data", lspet, "--pictures", 4, "--batch", 4, "--run", folder, "--teacher", teacher)
-    assert train(LIGHT, *words, **small) == 0
+    assert train(LIGHT, *words, **SMALL) == 0
     assert zoo.read_metadata(folder / "light.safetensors")["trained_on"].endswith("images 1-9000")
 
 
-def test_the_light_detector_learns_from_a_teachers_boxes_beside_the_run(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("posetrack.training.examples.scenes.SHAPES", ((256, 416),))
-    folder, boxes = tmp_path / "run", tmp_path / "run" / "boxes"
-    words = ("--data", write_miniature(tmp_path), write_everyday(tmp_path), "--run", folder)
-    words = (*words, "--pictures", 4, "--batch", 2)
+def shares(data):
+    """Of the draws, of each set."""
+    names = [person.image.partition("/")[0] for person in data.people]
+    total = sum(person.weight for person in data.people)
+    return {
+        n: sum(p.weight for p, m in zip(data.people, names, strict=True) if m == n) / total for n in names
+    }
+
+
+def test_joints_that_a_teacher_has_found_ahead_are_learned(tmp_path):
+    """It sees all joints of everybody where humans do, and ears, which no human has labelled."""
+    lspet, _ = write_miniature(tmp_path)
+    people, folder = write_everyday(tmp_path / "people"), tmp_path / "run"
+    for data in (read_lspet(lspet), read_everyday_people(people)):
+        K = len(data.skeleton)
+        points = np.stack([np.where(p.labelled[:, None], p.keypoints, p.box[:2] + 9) for p in data.people])
+        told = Opinions(points.astype(np.float32), np.full((len(data.people), K), 0.9, np.float32))
+        (folder / "joints").mkdir(parents=True, exist_ok=True)
+        write_opinions(folder / f"joints/{data.name}.npz", told)
+    two = replace(LIGHT, data=LIGHT.data[:2])
+    data, _ = sources.read_people(two, [lspet, people], folder / "joints")
+    assert shares(data) == pytest.approx({"lspet": 0.32, "everyday": 0.68})
+    assert len([p for p in data.people if p.image.startswith("everyday/")]) == 5
+    words = ("--data", lspet, people, "--pictures", 4, "--batch", 4, "--run", folder)
+    assert train(LIGHT, *words, **SMALL) == 0
+    assert "unlabelled" not in zoo.read_metadata(folder / "light.safetensors")
+
+
+def test_the_light_detector_learns_from_boxes_beside_the_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("posetrack.training.examples.scenes.SHAPES", ((160, 192),))
+    lspet, labels = write_miniature(tmp_path)
+    (labels / "train.json").rename(lspet / "person_boxes_train.json")
+    (labels / "val.json").rename(lspet / "person_boxes_val.json")
+    (labels / "backgrounds.json").rename(lspet / "backgrounds_boxes.json")
+    people, folder = write_everyday(tmp_path / "people"), tmp_path / "run"
+    words = ("--data", lspet, people, "--run", folder, "--pictures", 4, "--batch", 2)
     assert train(LIGHT_DETECTOR, *words) == 2
-    assert f"{boxes}/coco_train.json: no boxes to learn from; give the network" in refused(capsys)
-    boxes.mkdir(parents=True)
-    for source in SOURCES:
-        (listed,) = json.loads((tmp_path / "people" / f"{source}_train.json").read_text())
-        (boxes / f"{source}_train.json").write_text(json.dumps({listed["file"]: [[1, 1, 9, 9, 0.5]]}))
-    assert train(LIGHT_DETECTOR, *words, width=96, height=96, stages=()) == 0
+    assert f"{folder}/boxes/coco_train.json: no boxes to learn from; give the network" in refused(capsys)
+    (folder / "boxes").mkdir(parents=True)
+    for path in people.glob("*_train.json"):
+        rows = {entry["file"]: [] for entry in json.loads(path.read_text())}
+        (folder / "boxes" / path.name).write_text(json.dumps(rows))
+    assert train(LIGHT_DETECTOR, *words, width=192, height=192, stages=()) == 0
     assert len(logged(folder, "ap50")) == 1
     assert zoo.read_metadata(folder / "light_detector.safetensors")["model"] == "light_detector"
 

@@ -1,4 +1,4 @@
-"""The data pack's folders lspet and people in miniature: the same files, stick people."""
+"""The data pack's lspet folder and the teacher's soft boxes in miniature: the same files, stick people."""
 
 import io
 import json
@@ -7,7 +7,7 @@ import tarfile
 import cv2
 import numpy as np
 
-from posetrack.datasets.everyday import SOURCES
+from posetrack.datasets.everyday import SOURCES, WITH_JOINTS
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.skeletons import POSETRACK18
 from tests.posetrack.training.stick_people import stick_people
@@ -16,9 +16,10 @@ SIDE = 64  # pixels of every picture
 
 
 def write_miniature(root, train=6, val=2, places=3):
-    """root/lspet; of the places, as many as are held out come on top."""
-    lspet = root / "lspet"
+    """root/lspet and root/labels; of the places, as many as are held out come on top."""
+    lspet, labels = root / "lspet", root / "labels"
     lspet.mkdir(parents=True)
+    labels.mkdir()
     data = stick_people(train + val, side=SIDE)
     people = {person.image: person for person in data.people}
     names = list(data.pictures)
@@ -32,25 +33,10 @@ def write_miniature(root, train=6, val=2, places=3):
         bystanders = members[:1]
         _write_json(lspet / f"lspet_{split}.json", members, people, _keypoints)
         _write_json(lspet / f"other_people_{split}.json", bystanders, people, _keypoints)
-        _write_json(lspet / f"person_boxes_{split}.json", members, people, lambda person: {"score": 0.9})
-    _write_json(lspet / "backgrounds_boxes.json", list(backgrounds), {}, lambda person: {})
+        _write_json(labels / f"{split}.json", members, people, lambda person: {"score": 0.9})
+    _write_json(labels / "backgrounds.json", list(backgrounds), {}, lambda person: {})
     (lspet / "near_duplicates.json").write_text(json.dumps([{"a": names[0], "b": names[train]}]))
-    return lspet
-
-
-def write_everyday(root):
-    """root/people: one picture of one person from each source."""
-    folder = root / "people"
-    folder.mkdir()
-    data = stick_people(len(SOURCES), side=SIDE, seed=3)
-    for source, person in zip(SOURCES, data.people, strict=True):
-        _write_tar(folder / f"{source}_train.tar", {person.image: data.pictures[person.image]})
-        entry = {
-            "file": person.image, "width": SIDE, "height": SIDE, "exhaustive": source != "mpii",
-            "people": [{"box": person.box.tolist()}],
-        }  # fmt: skip
-        (folder / f"{source}_train.json").write_text(json.dumps([entry]))
-    return folder
+    return lspet, labels
 
 
 def write_rendered(folder, count=4):
@@ -60,6 +46,29 @@ def write_rendered(folder, count=4):
     people = {f"r{person.image}": person for person in data.people}
     _write_tar(folder / "people.tar", {f"r{name}": picture for name, picture in data.pictures.items()})
     _write_json(folder / "people.json", list(people), people, lambda p: _keypoints(p) | {"score": 1.0})
+    return folder
+
+
+def write_everyday(folder):
+    """The pack's people folder: a photo of each source, with joints where COCO and MPII have them."""
+    folder.mkdir(parents=True)
+    data = stick_people(len(SOURCES), side=SIDE, seed=7)
+    for source, person in zip(SOURCES, data.people, strict=True):
+        keypoints = {
+            name: [*person.keypoints[k].tolist(), 2]
+            for k, name in enumerate(POSETRACK18.keypoints)
+            if person.labelled[k]
+        }
+        somebody = {"box": person.box.tolist(), "keypoints": keypoints if source in WITH_JOINTS else {}}
+        entry = {
+            "file": person.image,
+            "width": SIDE,
+            "height": SIDE,
+            "people": [somebody],
+            "exhaustive": True,
+        }
+        (folder / f"{source}_train.json").write_text(json.dumps([entry]))
+        _write_tar(folder / f"{source}_train.tar", {person.image: data.pictures[person.image]})
     return folder
 
 

@@ -133,6 +133,16 @@ def test_a_teacher_is_asked_of_every_scene_and_a_deeper_network_begins_with_shal
     assert all(torch.equal(state[name], value) for name, value in shallow.items())
 
 
+def test_its_modules_can_be_frozen_likewise(tmp_path):
+    short = RECIPE.for_budget(pictures=8)
+    path = carry_out(DetectorTask(short, [photos()]), tmp_path / "first", None, ALONE)
+    recipe = replace(short, frozen=("stem", "stage4"))
+    second = carry_out(DetectorTask(recipe, [photos()]), tmp_path / "second", path, ALONE)
+    before, after = zoo.read_checkpoint(path), zoo.read_checkpoint(second)
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name.partition(".")[0] for name in before} - {"stem", "stage4"}
+
+
 def test_its_steps_cannot_be_divided(tmp_path):
     with pytest.raises(PoseTrackError, match="steps of light_detector cannot be divided"):
         carry_out(DetectorTask(RECIPE, [photos()]), tmp_path, None, ALONE, Options(accumulate=2))

@@ -257,3 +257,15 @@ def test_a_new_run_begins_with_given_weights_and_so_does_their_average(whole, tm
         if "running" not in name:
             assert torch.equal(state["network"][name], value), name
             torch.testing.assert_close(state["average"]["network"][name], value)
+
+
+def test_frozen_modules_of_given_weights_stay_as_they_are(whole, tmp_path):
+    weights = whole / "tiny.safetensors"
+    recipe = replace(TINY, frozen=("conv1", "bn1"), epochs=1, ema_decay=None)
+    before = zoo.read_checkpoint(weights)
+    after = zoo.read_checkpoint(runs.run(tmp_path / "given", recipe, start=weights))
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert not [name for name in changed if name.startswith(recipe.frozen)]  # nor do its statistics
+    assert {"final_layer.weight", "layer1.0.bn1.running_mean"} <= changed
+    scratch = zoo.read_checkpoint(runs.run(tmp_path / "scratch", recipe))  # knows nothing that could stay
+    assert not torch.equal(scratch["bn1.weight"], torch.ones_like(scratch["bn1.weight"]))

@@ -105,16 +105,16 @@ def test_learning_rates_fall_when_the_official_loop_lets_them():
 
 
 def test_the_cosine_and_the_warm_up_of_the_light_networks():
-    assert LIGHT.rate(0, 0, 1000) == pytest.approx(0.012 * 0.1)  # a tenth of the warm-up's 10 000 pictures
-    assert LIGHT.rate(0.5, 75, 10**6) == pytest.approx(0.006)
+    assert LIGHT.rate(0, 0, 200) == pytest.approx(0.008 * 0.1)  # a tenth of the warm-up's 2 000 pictures
+    assert LIGHT.rate(0.5, 75, 10**6) == pytest.approx(0.004)
     assert LIGHT.rate(1, 150, 10**6) == pytest.approx(0)
     assert LIGHT_DETECTOR.rate(1, 0, 10**6) == pytest.approx(0.012 / 100)  # it ends at a hundredth
-    assert [LIGHT.stage(p) for p in (0, 0.59)] == [Stage(0.6, 96, 128, 1.0)] * 2
+    assert [LIGHT.stage(p) for p in (0, 0.59)] == [Stage(0.6, 128, 192, 1.4)] * 2
     assert [LIGHT.stage(p) for p in (0.6, 1)] == [Stage(1.0, 160, 224, 1.75)] * 2
 
 
 def test_larger_steps_go_with_a_higher_rate_of_muon_alone():
-    assert LIGHT.for_batch(256).learning_rate == pytest.approx(0.024)  # four times the pictures
+    assert LIGHT.for_batch(256).learning_rate == pytest.approx(0.016)  # four times the pictures
     assert RECIPES["coco_w32_256x192"].for_batch(512).learning_rate == 1e-3
 
 
