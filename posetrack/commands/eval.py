@@ -27,7 +27,9 @@ def evaluate(
     if json is not None:  # before the table: whoever reads that may go away early
         options.write_json(json, report.to_json())
     if plot is not None:
-        report.plot(plot)
+        from posetrack.evaluation.plots import plot_report  # matplotlib takes a second to import
+
+        plot_report(report, plot)
     print(report.table())
     if len(report.sequences) > 1:
         print("\n" + report.sequence_table())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,12 +148,6 @@ class PoseTrackReport:
             sizes = [str(s.detected.frames), str(len(s.timeline.truth))]
             rows.append([s.name, *sizes, *(_cell(totals[c]) for c in columns), *map(str, events)])
         return "\n".join(_aligned(rows))
-
-    def plot(self, directory: str | Path) -> list[Path]:
-        """Draw joints.png, precision_recall.png and timeline_SEQUENCE.png; the paths written."""
-        from posetrack.evaluation.plots import plot_report  # matplotlib takes a second to import
-
-        return plot_report(self, Path(directory))
 
 
 def _scores(sequences: Sequence[SequenceResult], quirks: Quirks) -> dict[str, Floats]:

@@ -9,6 +9,7 @@ import pytest
 
 from posetrack.evaluation import PoseTrackReport, evaluate_posetrack
 from posetrack.evaluation.people import JOINTS
+from posetrack.evaluation.plots import plot_report
 from tests.posetrack.evaluation.worlds import file, person, write
 
 METRICS = {
@@ -99,7 +100,7 @@ def test_timeline_tells_who_was_followed_when(report: PoseTrackReport) -> None:
 def test_plots_are_pictures(report: PoseTrackReport, tmp_path: Path) -> None:
     import cv2
 
-    written = report.plot(tmp_path / "plots")
+    written = plot_report(report, tmp_path / "plots")
     names = ["joints.png", "precision_recall.png", "timeline_000000.png", "timeline_000001.png"]
     assert [path.name for path in written] == names
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == sorted(names)
