@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-# A shell starts what runs in its background with Ctrl-C ignored, and children of the tests would inherit that.
+# A shell starts what runs in its background with Ctrl-C ignored, and the tests' children would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
