@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -156,7 +157,8 @@ class Visitor:
         if credit:
             self._on_the_way -= 1
         if self._socket.application_state is WebSocketState.CONNECTED:
-            await self._socket.send_text(json.dumps(message, separators=(",", ":")))
+            with suppress(WebSocketDisconnect):  # gone meanwhile: the loop that receives sees it, too
+                await self._socket.send_text(json.dumps(message, separators=(",", ":")))
 
     async def _end(self, code: int, why: str) -> None:
         await self._socket.close(code, why)

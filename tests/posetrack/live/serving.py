@@ -30,17 +30,20 @@ class Server:
         token: str | None = None,
         port: int = 0,
         source: Path | None = None,
+        tls: tuple[Path, Path] | tuple[None, None] = (None, None),
         system: Callable[[], PoseTracker] | None = None,
         **hub: Any,
     ) -> None:
-        self.token, self.port, self._source, self._hub = token, port, source, hub
+        self.token, self.port, self._source, self._tls, self._hub = token, port, source, tls, hub
         self._system = system or light
         self.start()
 
     def start(self) -> None:
         hub = Hub(lambda name: self._system(), **self._hub)
         room = Room(CameraSource(self._source, reconnect=None), hub) if self._source else None
-        self.server = PageServer(hub, Address(port=self.port, token=self.token), room)
+        cert, key = self._tls
+        address = Address(port=self.port, token=self.token, tls_cert=cert, tls_key=key)
+        self.server = PageServer(hub, address, room)
         self.hub, self.port = hub, self.server.port
         self.url = self.server.greeting[0].split(" open ")[1]
         self._thread = threading.Thread(target=self.server.run, daemon=True)

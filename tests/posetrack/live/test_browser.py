@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,23 @@ def test_no_camera_off_localhost_without_tls(page: webdriver.Chrome, server: Ser
     wait_for(lambda: state(page) == "failed")
     assert title(page) == "The browser gives no camera to this address"
     assert f"ssh -L {server.port}:localhost:{server.port}" in page.find_element("id", "card-note").text
+
+
+def test_with_tls_other_names_have_a_camera_too(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    openssl = shutil.which("openssl") or pytest.skip("openssl is not installed: no certificate")
+    request = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=cam.test".split()
+    subprocess.run([openssl, *request, "-out", cert, "-keyout", key], check=True, capture_output=True)
+    camera = fake_camera(tmp_path / "demo.mjpeg")
+    with (
+        Server(token=TOKEN, tls=(cert, key)) as server,
+        chromium(camera, "--ignore-certificate-errors") as page,
+    ):
+        page.get(f"https://cam.test:{server.port}/?token={TOKEN}")
+        allow_camera(page)
+        wait_for(lambda: state(page) == "idle")
+        start(page)
+        wait_for(lambda: (newest(page) or {"people": []})["people"])
 
 
 def test_permission_denied_then_granted(page: webdriver.Chrome) -> None:

@@ -93,6 +93,7 @@ def test_nobody_need_listen() -> None:
         with sink:
             for _ in range(3):
                 sink.write(FRAME, tracks(1))
+        assert not sink.warnings
 
 
 @pytest.mark.parametrize("words", ["7000", "host:", ":7000", "host:0", "host:99999", "host:port"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -153,6 +155,36 @@ def test_rtsp_is_read_and_found_again() -> None:
     finally:
         stop()
         source.close()
+
+
+def test_udp_is_read() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"udp://127.0.0.1:{probe.getsockname()[1]}"
+    done = threading.Event()
+    sender = threading.Thread(target=send_datagrams, args=(url, done))
+    sender.start()
+    try:
+        with CameraSource(url, reconnect=None) as camera:
+            assert (camera.size, camera.state) == (SIZE, "live")
+            numbers = [number_of(frame.image) for _, frame in zip(range(10), camera, strict=False)]
+            assert all(0 < (b - a) % 256 < 128 for a, b in pairwise(numbers))  # onward, whatever was dropped
+    finally:
+        done.set()
+        sender.join()
+
+
+def send_datagrams(url: str, done: threading.Event) -> None:
+    """Numbered pictures as MPEG-TS, 25 a second, whether or not anybody listens."""
+    with suppress(OSError), av.open(url, "w", format="mpegts") as target:
+        stream = target.add_stream("libx264", 25, options={"preset": "ultrafast", "tune": "zerolatency"})
+        stream.width, stream.height, stream.gop_size = *SIZE, 10
+        for number in itertools.count():
+            if done.wait(1 / 25):
+                return
+            frame = av.VideoFrame.from_ndarray(picture(number % 256, SIZE), format="rgb24")
+            with suppress(OSError):  # nobody listens yet
+                target.mux(stream.encode(frame))
 
 
 def pump(source: object) -> Callable[[], None]:
