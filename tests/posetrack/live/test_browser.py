@@ -186,7 +186,7 @@ def test_no_camera_off_localhost_without_tls(page: webdriver.Chrome, server: Ser
 def test_with_tls_other_names_have_a_camera_too(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     openssl = shutil.which("openssl") or pytest.skip("openssl is not installed: no certificate")
-    request = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=cam.test".split()
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=cam.test"]
     subprocess.run([openssl, *request, "-out", cert, "-keyout", key], check=True, capture_output=True)
     camera = fake_camera(tmp_path / "demo.mjpeg")
     with (
