@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ from selenium.webdriver.chrome.service import Service
 from posetrack.live.hub import Hub
 from posetrack.live.play import play
 from posetrack.live.serve import Address, PageServer
-from posetrack.live.session import Session
+from posetrack.live.session import MOST_SPARSE, Session
 from posetrack.live.window import WindowSink
 from posetrack.pipeline import PoseTracker
 from posetrack.presets import load
@@ -43,6 +43,7 @@ from posetrack.video import CameraSource, VideoWriter, open_video
 from posetrack.video.upright import Image
 from scripts.markdown import fill_file, table
 from scripts.plots import BLUE, MUTED, ORANGE, headline, panels, save
+from scripts.report.clips import score_of
 
 DEMO = Path(__file__).parents[1] / "posetrack" / "demo"
 SIZES = ((640, 480), (1280, 720))
@@ -278,43 +279,76 @@ class _Load:
         return float(np.mean(self._values)) if self._values else float("nan")
 
 
+# ---- detecting less often
+
+
+def sparse_table(system: PoseTracker) -> str:
+    """What fewer detections cost on the demo clip, against its exact truth, and what they save."""
+    rows: list[list[object]] = []
+    for every in range(1, MOST_SPARSE + 1):
+        session, tracked = Session(system, every), []
+        start = time.process_time()
+        with open_video(DEMO / "demo.mp4") as clip:
+            for frame in clip:
+                tracked.append(session.step(frame.image, frame.time)[1])
+        spent = 1000 * (time.process_time() - start) / len(tracked)
+        score = score_of(tracked, DEMO / "demo_truth.json", system.skeleton, system.min_joint_score)
+        rows.append(
+            [every, *(f"{value:.1f}" for value in (score.mota, score.ap, score.idf1)), f"{spent:.0f}"]
+        )
+    return table("detections every: | MOTA: | AP: | IDF1: | CPU ms per frame:", rows)
+
+
 # ---- all of it
+
+Part = Literal["latency", "load", "long", "detections"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--only", nargs="+", choices=get_args(Part), default=get_args(Part))
     parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
     parser.add_argument("--long", type=float, default=600.0, help="seconds of the run that is plotted")
     parser.add_argument("--document", type=Path, help="its tables are filled in")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     system = load("light", "cpu")
-    latency = []
+    tables: dict[str, str] = {}
+    if "detections" in options.only:
+        tables["detections"] = sparse_table(system)
+    if "latency" in options.only:
+        tables["latency"] = latency_table(list(latencies(system, options.seconds)))
+    if "load" in options.only:
+        tables["load"] = load_table(list(crowds(system, options.seconds)))
+    if "long" in options.only:
+        words, views = "browser, 640x480, 1 person", pictures(1, SIZES[0])
+        slow = in_browser(slowed(system, 3), f"{words}, networks 3 times as slow", views, options.seconds)
+        long = in_browser(system, f"{words}, long", views, options.long)
+        tables["long"] = latency_table([shown(slow), shown(long)])
+        if options.plot:
+            draw(long, slow, options.plot)
+    for name, lines in tables.items():
+        print(lines)
+        if options.document:
+            fill_file(options.document, name, lines)
+
+
+def latencies(system: PoseTracker, seconds: float) -> Iterator[Delays]:
     for size in SIZES:
         for people in (1, 4):
             views = pictures(people, size)
             words = f"{size[0]}x{size[1]}, {people} {'person' if people == 1 else 'people'}"
-            latency.append(shown(in_browser(system, f"browser, {words}", views, options.seconds)))
+            yield shown(in_browser(system, f"browser, {words}", views, seconds))
             if os.environ.get("DISPLAY"):
-                latency.append(shown(in_window(system, f"window, {words}", views, options.seconds)))
+                yield shown(in_window(system, f"window, {words}", views, seconds))
+
+
+def crowds(system: PoseTracker, seconds: float) -> Iterator[list[Delays]]:
     views = pictures(1, SIZES[0])
-    slow = shown(
-        in_browser(
-            slowed(system, 3), "browser, 640x480, 1 person, networks 3 times as slow", views, options.seconds
-        )
-    )
-    crowds = [
-        [shown(d) for d in with_clients(system, f"{n} clients", views, n, options.seconds)]
-        for n in (1, 2, 4, 8)
-    ]
-    long = shown(in_browser(system, "browser, 640x480, 1 person, long", views, options.long))
-    if options.document:
-        fill_file(options.document, "latency", latency_table([*latency, slow, long]))
-        fill_file(options.document, "load", load_table(crowds))
-    if options.plot:
-        draw(long, slow, options.plot)
+    for clients in (1, 2, 4, 8):
+        yield [shown(d) for d in with_clients(system, f"{clients} clients", views, clients, seconds)]
 
 
 def shown(delays: Delays) -> Delays:
@@ -327,9 +361,9 @@ def latency_table(runs: Sequence[Delays]) -> str:
     return table(head, [run.row() for run in runs])
 
 
-def load_table(crowds: Sequence[Sequence[Delays]]) -> str:
+def load_table(found: Sequence[Sequence[Delays]]) -> str:
     rows = []
-    for crowd in crowds:
+    for crowd in found:
         each = [run.row() for run in crowd]
         rates = [float(str(row[1])) for row in each]
         middles = [float(np.median(run.delays)) for run in crowd]

@@ -17,6 +17,7 @@ from posetrack.evaluation import evaluate_posetrack
 from posetrack.pipeline import Detector, Estimator
 from posetrack.presets import LIGHT, Preset
 from posetrack.results.posetrack import export_posetrack
+from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses, Tracks
 from posetrack.video.reader import open_video
 from scripts.markdown import table
@@ -78,21 +79,25 @@ class Clip:
 
     def score(self, preset: Preset) -> Score:
         """As `posetrack eval --strict` has it."""
-        tracks = self.track(preset)
-        with tempfile.TemporaryDirectory() as place:
-            folders = [Path(place, name) for name in ("gt", "pred")]
-            for folder in folders:
-                folder.mkdir()
-            (folders[0] / "clip.json").write_bytes(self.truth.read_bytes())
-            export_posetrack(
-                tracks, folders[1] / "clip.json", year=2018, skeleton=self.estimator.skeleton,
-                source="clip", annotation=self.truth, joint_score=preset.min_joint_score, rescore=True,
-            )  # fmt: skip
-            report = evaluate_posetrack(*folders, strict=True)
-        shown = [t.ids[(t.poses.keypoint_scores >= preset.min_joint_score).any(1)] for t in tracks]
-        total, people = report.totals, {p for s in report.sequences for p in s.timeline.truth.tolist()}
-        identities = len(np.unique(np.concatenate(shown)))
-        return Score(total["ap"], total["mota"], total["hota"], total["idf1"], identities, len(people))
+        return score_of(self.track(preset), self.truth, self.estimator.skeleton, preset.min_joint_score)
+
+
+def score_of(tracks: Sequence[Tracks], truth: Path, skeleton: Skeleton, joint_score: float) -> Score:
+    """Tracks of a clip against its PoseTrack18 truth, as `posetrack eval --strict` has it."""
+    with tempfile.TemporaryDirectory() as place:
+        folders = [Path(place, name) for name in ("gt", "pred")]
+        for folder in folders:
+            folder.mkdir()
+        (folders[0] / "clip.json").write_bytes(truth.read_bytes())
+        export_posetrack(
+            tracks, folders[1] / "clip.json", year=2018, skeleton=skeleton,
+            source="clip", annotation=truth, joint_score=joint_score, rescore=True,
+        )  # fmt: skip
+        report = evaluate_posetrack(*folders, strict=True)
+    shown = [t.ids[(t.poses.keypoint_scores >= joint_score).any(1)] for t in tracks]
+    total, people = report.totals, {p for s in report.sequences for p in s.timeline.truth.tolist()}
+    identities = len(np.unique(np.concatenate(shown)))
+    return Score(total["ap"], total["mota"], total["hota"], total["idf1"], identities, len(people))
 
 
 def truth_of(clip: Path) -> Path:
