@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -17,6 +19,7 @@ import cv2
 from posetrack.drawing.overlay import Trails, overlay
 from posetrack.live.hub import Hub
 from posetrack.live.recorder import Recorder
+from posetrack.live.rota import RotaClosedError
 from posetrack.live.session import Session
 from posetrack.sinks import Sink
 from posetrack.types import Frame, Tracks
@@ -104,6 +107,11 @@ class Room:
         if self.recorder:
             self.recorder.stop()
 
+    @property
+    def over(self) -> bool:
+        """No frame will come any more."""
+        return self.error is not None or self.camera.state == "ended"
+
     async def after(self, number: int, patience: float) -> tuple[int, Moment | None]:
         """The newest moment and its number, as soon as there is one after `number`; else None in the end."""
         if self.number <= number:
@@ -130,9 +138,10 @@ class Room:
                 moment = Moment(frame, tracks, captured, self._hub.min_joint_score, self._trails)
                 if self._loop is not None:
                     self._loop.call_soon_threadsafe(self._publish, moment)
-        except RuntimeError:  # the server ends
+        except (RotaClosedError, CancelledError):  # the server ends
             pass
         except Exception as error:
+            traceback.print_exc()
             self.error = error
 
     def _publish(self, moment: Moment) -> None:

@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class RotaClosedError(Exception):
+    """The networks' thread has ended."""
+
+
 class Rota:
     """Jobs of one owner run in their order; owners run in turns, however many jobs each has waiting."""
 
@@ -28,11 +32,11 @@ class Rota:
         self._thread.start()
 
     def submit(self, owner: Hashable, job: Callable[[], T]) -> Future[T]:
-        """Run the job when the owner's turn comes. Raises RuntimeError once closed."""
+        """Run the job when the owner's turn comes. Raises RotaClosedError once it is."""
         future: Future[T] = Future()
         with self._changed:
             if self._closed:
-                raise RuntimeError("the networks' thread has ended")
+                raise RotaClosedError
             self._waiting.setdefault(owner, deque()).append((future, job))
             self._changed.notify()
         return future

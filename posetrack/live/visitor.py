@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -28,7 +29,7 @@ class Visitor:
 
     def __init__(self, socket: WebSocket, hub: Hub) -> None:
         self._socket, self._hub = socket, hub
-        self._session: Session | None = None
+        self._session: tuple[str, Session] | None = None  # of a preset
         self._preset = hub.preset
         self._recorder = hub.recorder("browser")
         self._on_the_way = 0
@@ -73,8 +74,7 @@ class Visitor:
             words = json.loads(text)
             kind = words["type"]
             if kind == "settings" and words["preset"] in self._hub.presets:
-                if words["preset"] != self._preset:
-                    self._preset, self._session = words["preset"], None
+                self._preset = words["preset"]
                 return True
             if kind == "record":
                 self._keep(asyncio.create_task(self._record(bool(words["on"]))))
@@ -121,9 +121,12 @@ class Visitor:
     def _look(self, image: protocol.Image, arrived: float) -> tuple[Tracks, float, float]:
         """In the networks' thread: the tracks, and when work on them began and ended."""
         began = time.monotonic()
-        if self._session is None:
-            self._session = Session(self._hub.system(self._preset), self._hub.detect_every)
-        frame, tracks = self._session.step(image, arrived - self._start)
+        preset = self._preset
+        before, self._session = self._session, None  # after an error the next picture begins anew
+        if before is None or before[0] != preset:
+            before = preset, Session(self._hub.system(preset), self._hub.detect_every)
+        frame, tracks = before[1].step(image, arrived - self._start)
+        self._session = before
         if self._recorder:
             self._recorder.write(frame, tracks)
         return tracks, began, time.monotonic()
@@ -137,8 +140,12 @@ class Visitor:
     ) -> None:
         try:
             tracks, began, ended = await job
-        except PoseTrackError as error:
-            await self._send({"type": "bad", "number": number, "why": str(error)}, credit=True)
+        except Exception as error:
+            known = isinstance(error, PoseTrackError)
+            if not known:
+                traceback.print_exception(error)
+            why = str(error) if known else "the server failed on this picture; its terminal says why"
+            await self._send({"type": "bad", "number": number, "why": why}, credit=True)
             return
         waited, took = 1000 * (began - arrived), 1000 * (ended - began)
         message = protocol.tracks_message(

@@ -48,13 +48,13 @@ class Watcher:
         while True:
             try:
                 words = json.loads(await self._socket.receive_text())
-                kind = words["type"]
+                kind, at = words["type"], float(words.get("at", 0))
             except (ValueError, KeyError, TypeError):
                 return await self._socket.close(protocol.OVERRUN, "a message that is not understood")
             if kind == "ready":
                 if self._outstanding >= protocol.CREDIT:
                     return await self._socket.close(protocol.OVERRUN, "more credit than is allowed")
-                self._echo = (float(words.get("at", 0)), time.monotonic())
+                self._echo = (at, time.monotonic())
                 self._outstanding += 1
                 self._credit.release()
             elif kind == "record" and self._room.recorder is not None:
@@ -105,7 +105,7 @@ def state_of(room: Room) -> dict[str, Any]:
     camera = room.camera
     return {
         "source": camera.name,
-        "state": camera.state,
+        "state": "ended" if room.over else camera.state,
         "tries": camera.tries,
         "why": str(room.error or "") or "; ".join(camera.warnings),
     }
@@ -116,10 +116,12 @@ async def send_joints(socket: WebSocket, room: Room) -> None:
     number = 0
     listening = asyncio.create_task(_until_gone(socket))
     try:
-        while not listening.done():
+        while not listening.done() and not room.over:
             number, moment = await room.after(number, PATIENCE)
             if moment is not None:
                 await socket.send_text(json.dumps(protocol.tracks_message(moment.tracks)))
+        if room.over:
+            await socket.close(1000, "the source has ended")
     except WebSocketDisconnect:
         pass
     finally:
@@ -135,7 +137,7 @@ async def mjpeg(room: Room, hub: Hub) -> AsyncIterator[bytes]:
     """The annotated pictures as multipart/x-mixed-replace; takes a client's place."""
     number = 0
     with hub.place():
-        while room.camera.state != "ended":
+        while not room.over:
             number, moment = await room.after(number, PATIENCE)
             if moment is not None:
                 data = await anyio.to_thread.run_sync(moment.annotated)

@@ -184,6 +184,8 @@ function said(message) {
     setRecording(message.on);
     if (message.why) banner(sentence(message.why));
     for (const file of message.files) list(file);
+  } else if (message.type === "bad") {
+    banner(sentence(message.why));
   } else if (message.type === "state") {
     if (message.state === "ended") return fail("ended", message.why || `${message.source} has ended`);
     if (state !== "live") show("live");

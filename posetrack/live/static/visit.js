@@ -80,6 +80,7 @@ export class Visit {
       this.handlers.tracks(message, image, (now) => now - message.moment);
     } else if (message.type === "bad") {
       this.credit += 1;
+      this.handlers.said(message);
     } else {
       this.handlers.said(message);
     }

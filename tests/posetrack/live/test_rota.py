@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from posetrack.live.rota import Rota
+from posetrack.live.rota import Rota, RotaClosedError
 
 
 def test_owners_take_turns_and_keep_their_own_order() -> None:
@@ -40,5 +40,5 @@ def test_what_somebody_left_waiting_is_cancelled() -> None:
         gone.result(30)
     assert stays.result(30) == 2
     rota.close()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RotaClosedError):
         rota.submit("late", lambda: 3)

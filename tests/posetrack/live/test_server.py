@@ -8,8 +8,9 @@ import socket
 import struct
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from websockets.sync.client import ClientConnection, connect
 from posetrack.errors import PoseTrackError
 from posetrack.live.protocol import CREDIT, MAX_BYTES
 from posetrack.live.serve import Address, PageServer
+from posetrack.pipeline import PoseTracker
+from posetrack.types import Detections, Frame
 from scripts.media import write_video
 from tests.posetrack.live.serving import Server, wait_for
-from tests.posetrack.live.stubs import SIZE, block, block_tracker
+from tests.posetrack.live.stubs import SIZE, BlockDetector, block, block_tracker
 
 TOKEN = "a-token-of-twenty-chars"
 
@@ -78,6 +81,52 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 # ---- pictures
+
+
+class FailsOnWhite:
+    """A detector that breaks on a white picture, as a driver may."""
+
+    def __init__(self) -> None:
+        self._detector = BlockDetector()
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Detections]:
+        if any(frame.image.min() > 200 for frame in frames):
+            raise RuntimeError("the driver is gone")
+        return self._detector(frames)
+
+
+def test_an_error_of_the_networks_costs_one_picture(capfd: pytest.CaptureFixture[str]) -> None:
+    def system() -> PoseTracker:
+        return replace(block_tracker(), detector=FailsOnWhite())
+
+    white = jpeg(np.full((SIZE[1], SIZE[0], 3), 255, np.uint8))
+    with Server(system=system) as running, visiting(running) as client:
+        for _ in range(CREDIT + 1):
+            client.send(picture(1, white))
+            assert answer(client)["why"] == "the server failed on this picture; its terminal says why"
+            client.send(picture(2, jpeg()))
+            assert len(answer(client)["people"]) == 1
+    assert "RuntimeError: the driver is gone" in capfd.readouterr().err
+
+
+def test_who_watches_hears_that_the_source_has_failed(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    write_video(clip, [block(20), *[np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)] * 50], fps=10)
+
+    def system() -> PoseTracker:
+        return replace(block_tracker(), detector=FailsOnWhite())
+
+    with Server(system=system, source=clip) as running:
+        with visiting(running, "/joints", origin=None) as client:
+            assert code_at_the_end(client) == 1000
+        with visiting(running, "/watch") as client:
+            client.send(json.dumps({"type": "ready", "at": 1.0}))
+            while isinstance(said := client.recv(60), bytes):  # the picture before
+                client.send(json.dumps({"type": "ready", "at": 1.0}))
+            assert json.loads(said)["state"] == "ended"
+            assert json.loads(said)["why"] == "the driver is gone"
+            client.send(json.dumps({"type": "ready", "at": "soon"}))
+            assert code_at_the_end(client) == 1008
 
 
 def test_a_picture_is_answered_with_who_is_in_it(server: Server) -> None:
