@@ -68,8 +68,9 @@ def live(
     if serve:
         address = _address(host, port, token, tls_cert, tls_key)
         changed = any(part is not None for part in (weights, detector))  # parts that fit one preset alone
-        hub = _hub(load, preset, [preset] if changed else _presets(preset), every, max_clients, record)
-        return _serve(address, hub, source, tries, outputs, trails)
+        presets = [preset] if changed else _presets(preset)
+        hub = _hub(load, preset, presets, every, max_clients, record, trails, draw_boxes)
+        return _serve(address, hub, source, tries, outputs)
     show = window and _can_show(outputs)
     return _play(source or "0", tries, partial(load, preset), every, outputs, show, trails, draw_boxes)
 
@@ -128,7 +129,7 @@ def _play(
         sinks = [stack.enter_context(sink) for sink in outputs.sinks(camera, tracker)]
         recorder = window = None
         if outputs.record is not None:
-            recorder = stack.enter_context(Recorder(outputs.record, camera.stem, trails=trails))
+            recorder = stack.enter_context(Recorder(outputs.record, camera.stem, trails=trails, boxes=boxes))
             recorder.start(tracker)
             sinks.append(recorder)
         if show:
@@ -138,15 +139,18 @@ def _play(
     print(f"{camera.name}: {summary}, {camera.dropped} dropped", file=sys.stderr)
     if recorder is not None:
         print(*recorder.made.values(), sep="\n", file=sys.stderr)
+    return _complain_of(camera, sinks)
+
+
+def _complain_of(camera: CameraSource, sinks: Sequence[Sink]) -> int:
+    """Name what was not as it should be; the exit code."""
     warnings = [*camera.warnings, *(warning for sink in sinks for warning in sink.warnings)]
     for warning in warnings:
         complain(warning)
     return options.SOME_FAILED if warnings else options.DONE
 
 
-def _serve(
-    address: Address, hub: Hub, source: str | None, tries: int | None, outputs: Outputs, trails: bool
-) -> int:
+def _serve(address: Address, hub: Hub, source: str | None, tries: int | None, outputs: Outputs) -> int:
     """The page, until somebody ends it."""
     from posetrack.live.room import Room
     from posetrack.live.serve import serve
@@ -159,19 +163,19 @@ def _serve(
         camera = stack.enter_context(CameraSource(source, reconnect=tries))
         system = hub.system(hub.preset)
         sinks = [stack.enter_context(sink) for sink in outputs.sinks(camera, system)]
-        serve(hub, address, Room(camera, hub, sinks, trails=trails))
-    return options.DONE
+        serve(hub, address, Room(camera, hub, sinks))
+    return _complain_of(camera, sinks)
 
 
 def _hub(
     load: Callable[[str], PoseTracker], preset: str, presets: Sequence[str], every: int | None,
-    max_clients: int, record: Path | None,
+    max_clients: int, record: Path | None, trails: bool, boxes: bool,
 ) -> Hub:  # fmt: skip
     from posetrack.live.hub import Hub
 
     if max_clients < 1:
         raise PoseTrackError(f"--max-clients {max_clients}: give 1 or more")
-    return Hub(load, preset, presets, every, max_clients, record)
+    return Hub(load, preset, presets, every, max_clients, record, trails, boxes)
 
 
 def _presets(preset: str) -> list[str]:

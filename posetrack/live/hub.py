@@ -23,6 +23,8 @@ class Hub:
     detect_every: int | None = None
     max_clients: int = 8
     record: Path | None = None  # folder for recordings; None: there are none
+    trails: bool = False  # drawn into recordings and the annotated stream
+    boxes: bool = False  # likewise
     rota: Rota = field(default_factory=Rota)
     clients: int = 0
     recordings: dict[str, Path] = field(default_factory=dict)  # what may be downloaded, by name
@@ -41,7 +43,9 @@ class Hub:
 
     def recorder(self, stem: str) -> Recorder | None:
         """Writes into the recordings' folder; None where nothing may be written."""
-        return Recorder(self.record, stem, self.recordings) if self.record is not None else None
+        if self.record is None:
+            return None
+        return Recorder(self.record, stem, self.recordings, trails=self.trails, boxes=self.boxes)
 
     @property
     def full(self) -> str:

@@ -78,6 +78,7 @@ class Recorder:
     made: dict[str, Path] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     trails: bool = False
+    boxes: bool = False
     _tracker: PoseTracker | None = None
     _now: Recording | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)  # writing and stopping are two threads'
@@ -168,7 +169,11 @@ class Recorder:
                 lines = stack.enter_context(TracksSink(recording.tracks, header))
                 clip = stack.enter_context(
                     OverlaySink(
-                        recording.clip, video, min_joint_score=tracker.min_joint_score, trails=self.trails
+                        recording.clip,
+                        video,
+                        min_joint_score=tracker.min_joint_score,
+                        boxes=self.boxes,
+                        trails=self.trails,
                     )
                 )
                 while True:

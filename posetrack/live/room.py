@@ -38,6 +38,7 @@ class Moment:
     captured: float  # seconds, time.monotonic
     min_joint_score: float
     trails: Trails | None = None
+    boxes: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -62,7 +63,11 @@ class Moment:
     @cached_property
     def _annotated(self) -> bytes:
         drawn = overlay(
-            self.frame.image, self.tracks, joint_threshold=self.min_joint_score, trails=self.trails
+            self.frame.image,
+            self.tracks,
+            joint_threshold=self.min_joint_score,
+            boxes=self.boxes,
+            trails=self.trails,
         )
         return encode_jpeg(drawn)
 
@@ -77,17 +82,14 @@ class Room:
 
     Args:
         sinks: get every tracked frame; the recorder is one more.
-        trails: draw them into the annotated stream.
     """
 
-    def __init__(
-        self, camera: CameraSource, hub: Hub, sinks: Sequence[Sink] = (), *, trails: bool = False
-    ) -> None:
+    def __init__(self, camera: CameraSource, hub: Hub, sinks: Sequence[Sink] = ()) -> None:
         self.camera = camera
         self.recorder: Recorder | None = hub.recorder(camera.stem)
         self._hub = hub
         self._sinks: list[Sink] = [*sinks, *([self.recorder] if self.recorder else [])]
-        self._trails = Trails() if trails else None
+        self._trails = Trails() if hub.trails else None
         self._thread = threading.Thread(target=self._work, name=f"room {camera.name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed: asyncio.Event = asyncio.Event()
@@ -135,7 +137,8 @@ class Room:
                 frame, tracks = self._hub.rota.submit(self, partial(step, taken)).result()
                 for sink in self._sinks:
                     sink.write(frame, tracks)
-                moment = Moment(frame, tracks, captured, self._hub.min_joint_score, self._trails)
+                score, boxes = self._hub.min_joint_score, self._hub.boxes
+                moment = Moment(frame, tracks, captured, score, self._trails, boxes)
                 if self._loop is not None:
                     self._loop.call_soon_threadsafe(self._publish, moment)
         except (RotaClosedError, CancelledError):  # the server ends

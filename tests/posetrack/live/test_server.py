@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from posetrack.errors import PoseTrackError
 from posetrack.live.protocol import CREDIT, MAX_BYTES
+from posetrack.live.room import Moment
 from posetrack.live.serve import Address, PageServer
 from posetrack.pipeline import PoseTracker
 from posetrack.types import Detections, Frame
@@ -338,6 +339,18 @@ def test_the_annotated_stream_is_mjpeg(own: Server) -> None:
         shown = np.asarray(Pictures.open(io.BytesIO(data[start:])))
         assert shown.shape == (SIZE[1], SIZE[0], 3)
         assert shown.std(axis=2).max() > 20  # a coloured skeleton on a picture without colours
+
+
+def test_boxes_are_drawn_into_the_annotated_picture_where_asked_for() -> None:
+    frame = Frame(block(20), 0, 0.0)
+    tracks = next(block_tracker().track([frame]))
+    plain, boxed = (
+        np.asarray(Pictures.open(io.BytesIO(Moment(frame, tracks, 0.0, 0.5, boxes=boxes).annotated())))
+        for boxes in (False, True)
+    )
+    (x1, y1, x2, y2), changed = tracks.poses.boxes[0], np.abs(plain.astype(int) - boxed).max(axis=2) > 60
+    rows, columns = np.nonzero(changed)
+    assert [columns.min(), rows.min(), columns.max(), rows.max()] == pytest.approx([x1, y1, x2, y2], abs=4)
 
 
 def test_without_a_source_there_is_nothing_to_watch(server: Server) -> None:
