@@ -24,7 +24,7 @@ def stitch(pieces: Iterable[Sequence[Tracks]]) -> Iterator[Tracks]:
     """All frames once, with identities that go through all pieces; two pieces are held at a time.
 
     An overlap comes from the earlier piece. Identities of the first piece keep their numbers, people whom
-    nobody before knows get the next free ones. Frames are counted on from the first piece's.
+    nobody before knows get the next free ones.
 
     Args:
         pieces: frames of each in order; each ends after the next one begins. A piece may be empty.
@@ -44,11 +44,7 @@ def stitch(pieces: Iterable[Sequence[Tracks]]) -> Iterator[Tracks]:
         for identity in (i for tracks in rest for i in tracks.ids.tolist()):
             if identity not in names:
                 names[identity] = used = used + 1
-        shift = known[0].index - piece[0].index if known else 0
-        given = [
-            replace(tracks, ids=[names[i] for i in tracks.ids.tolist()], index=tracks.index + shift)
-            for tracks in rest
-        ]
+        given = [replace(tracks, ids=[names[i] for i in tracks.ids.tolist()]) for tracks in rest]
         yield from given
         before = [*known, *given]
 

@@ -29,9 +29,11 @@ class Many:
     manifest: Path | None
     retry_failed: bool
     overwrite: bool
+    pieces: float | None = None  # minutes; longer videos are cut up
 
     def run(self) -> int:
         """Check the request, do what is missing, and say what became of it; the exit code."""
+        from posetrack.cluster.pieces import cut_up, unfinished
         from posetrack.cluster.run import plan, run_tasks
         from posetrack.cluster.tasks import make_tasks, read_manifest, shard_of
         from posetrack.commands import options
@@ -43,6 +45,10 @@ class Many:
             raise PoseTrackError(f"--jobs {self.jobs}: give 1 or more")
         if self.ray is not None and (self.jobs is not None or self.shard is not None):
             raise PoseTrackError("--ray shares out the work itself: leave --jobs and --shard away")
+        if self.pieces is not None and self.pieces <= 0:
+            raise PoseTrackError(f"--pieces {self.pieces:g}: give a length in minutes, such as 10")
+        if self.pieces is not None and self.settings.boxes is not None:
+            raise PoseTrackError("--pieces and --boxes, which go by frame numbers: give one of them")
         find(self.settings.preset)
         find_device(self.settings.device)
         given = make_tasks(self.sources) + ([] if self.manifest is None else read_manifest(self.manifest))
@@ -51,10 +57,14 @@ class Many:
             raise PoseTrackError("no videos: name some, or give a --manifest with a line each")
         refuse_same_names([task.source for task in tasks])
         options.make_folder(self.out)
-        mine = tasks if self.shard is None else shard_of(tasks, self.shard)
-        engine = self._engine()
         plan(self.out, tasks)
-        result = run_tasks(mine, self.settings, self.out, engine, retry_failed=self.retry_failed)
+        first, joins = (tasks, []) if self.pieces is None else cut_up(tasks, 60 * self.pieces)
+        mine = first if self.shard is None else shard_of(first, self.shard)
+        engine, retry = self._engine(), self.retry_failed
+        mine = unfinished(mine, joins, self.out, self.settings)
+        result = run_tasks(mine, self.settings, self.out, engine, retry_failed=retry)
+        if joins:
+            result += run_tasks(joins, self.settings, self.out, engine, retry_failed=retry)
         print(result)
         return options.SOME_FAILED if result.failed or result.warnings else options.DONE
 

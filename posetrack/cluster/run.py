@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from posetrack.cluster.board import Board
@@ -24,6 +24,9 @@ class RunResult:
     failed: int = 0
     elsewhere: int = 0  # another process is at them
     warnings: int = 0
+
+    def __add__(self, other: RunResult) -> RunResult:
+        return RunResult(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     def __str__(self) -> str:
         parts = [f"{self.done} done", f"{self.kept} kept from before", f"{self.failed} failed"]

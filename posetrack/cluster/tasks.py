@@ -23,6 +23,13 @@ class Task:
     stem: str  # its results are OUT/STEM.jsonl and OUT/STEM.mp4
     bytes: int | None = None  # of a local file
     modified: float | None = None  # seconds since 1970, of a local file
+    start: float | None = None  # seconds: of a piece of the video; see pieces.py
+    end: float | None = None
+    parts: tuple[tuple[float | None, float | None], ...] = ()  # the pieces that it is joined from
+
+    @property
+    def is_piece(self) -> bool:
+        return self.start is not None or self.end is not None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from posetrack.cluster import pieces
 from posetrack.cluster.board import Board
 from posetrack.cluster.tasks import Task, TrackSettings
 from posetrack.commands.options import load_tracker, refuse_existing
@@ -54,6 +55,8 @@ class Worker:
             if tries >= MAX_TRIES:
                 return self._give_up(task, identity, f"it killed its worker {tries} times", tries)
             try:
+                if task.parts and (waiting := pieces.waiting(task, self.board, self.settings)):
+                    return Outcome("elsewhere", f"{task.source}: {waiting}")
                 if tries == 0:  # later, what stands there may be half of what this very task wrote
                     refuse_existing(self._outputs(task), self.overwrite)
                 self.board.write("tried", identity, count=tries + 1, source=task.source)
@@ -70,20 +73,31 @@ class Worker:
         s, start, final = self.settings, time.time(), self._outputs(task)
         _refuse_changed(task)
         with self.board.workplace(identity) as folder:
-            result = track_video(
-                task.source, folder, tracker=self._load(), boxes=s.boxes, batch_size=s.batch_size,
-                video=s.video, trails=s.trails, draw_boxes=s.draw_boxes,
-            )  # fmt: skip
+            if task.parts:
+                result, start = pieces.join(task, folder, self.board, s)
+            elif task.is_piece:
+                result = pieces.track_piece(task, folder / final[0].name, self._load(), s.batch_size)
+            else:
+                result = track_video(
+                    task.source, folder, tracker=self._load(), boxes=s.boxes, batch_size=s.batch_size,
+                    video=s.video, trails=s.trails, draw_boxes=s.draw_boxes,
+                )  # fmt: skip
             for path in final:
+                path.parent.mkdir(exist_ok=True)
                 (folder / path.name).replace(path)
         self.board.write(
-            "done", identity, source=task.source, outputs=[path.name for path in final], started=start,
-            frames=result.summary.frames, identities=len(result.summary.ids), warnings=result.warnings,
+            "done", identity, source=pieces.label(task), started=start, frames=result.summary.frames,
+            outputs=[path.relative_to(self.board.out).as_posix() for path in final],
+            identities=len(result.summary.ids), warnings=result.warnings,
         )  # fmt: skip
+        if task.parts:
+            pieces.forget(task, self.board, s)
         outputs = ", ".join(map(str, final))
         return Outcome("done", f"{result.name}: {result.summary} -> {outputs}", result.warnings)
 
     def _outputs(self, task: Task) -> list[Path]:
+        if task.is_piece:
+            return [pieces.file_of(task, self.board)]
         ends = (".jsonl", ".mp4") if self.settings.video else (".jsonl",)
         return [self.board.out / f"{task.stem}{end}" for end in ends]
 

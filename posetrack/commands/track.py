@@ -46,18 +46,22 @@ def track(
     shard: Annotated[str | None, "many videos: only every N-th from the I-th on, as I/N"] = None,
     manifest: Annotated[Path | None, 'more videos, a line of JSON each: {"source": "clip.mp4"}'] = None,
     retry_failed: Annotated[bool, "many videos: try those again that failed"] = False,
+    pieces: Annotated[
+        float | None,
+        "cut longer videos into pieces of so many minutes, stitched: not quite what one run gives",
+    ] = None,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
     from posetrack.video import expand_sources
 
     options.check_batch_size(batch_size)
     sources = expand_sources(input)
-    if jobs is not None or ray is not None or shard is not None or manifest is not None:
+    if any(way is not None for way in (jobs, ray, shard, manifest, pieces)):
         settings = TrackSettings(
             preset, device, _text(boxes), detector, _text(weights), flow, flow_scale, tracker, batch_size,
             video, trails, draw_boxes,
         )  # fmt: skip
-        many = Many(sources, out, settings, jobs, ray, shard, manifest, retry_failed, overwrite)
+        many = Many(sources, out, settings, jobs, ray, shard, manifest, retry_failed, overwrite, pieces)
         return many.run()
     if not sources:
         raise PoseTrackError("no videos: name some, or give a --manifest")

@@ -78,18 +78,18 @@ CASES = [
     Case("a piece without a frame", [{0: {1: A}, 1: {1: A}}, {}], {0: {1: A}, 1: {1: A}}),
     Case(
         "overlaps that overlap",
-        [{0: {1: A}, 1: {1: A}, 2: {1: A}}, {1: {2: A}, 2: {2: A}, 3: {2: A}}, {2: {9: A}, 3: {9: A}, 4: {9: A}}],
+        [{0: {1: A}, 1: {1: A}, 2: {1: A}}, {1: {2: A}, 2: {2: A}, 3: {2: A}},
+         {2: {9: A}, 3: {9: A}, 4: {9: A}}],
         {t: {1: A} for t in range(5)},
     ),
 ]  # fmt: skip
 
 
-def tracked(piece: Piece, first: int = 0) -> list[Tracks]:
-    """Frames whose indices count from `first`, as where a file was entered in its middle."""
+def tracked(piece: Piece) -> list[Tracks]:
     return [
-        Tracks(people(*((x, 100.0) for x in who.values())), list(who), [False] * len(who), n, time, (1000, 200))
-        for n, (time, who) in enumerate(piece.items(), first)
-    ]  # fmt: skip
+        Tracks(people(*((x, 100) for x in who.values())), list(who), [False] * len(who), n, time, (1000, 200))
+        for n, (time, who) in enumerate(piece.items())
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -98,12 +98,6 @@ def test_who_is_who(case: Case) -> None:
     hips = [t.poses.keypoints[:, 2, 0].tolist() for t in frames]
     joined = {t.time: dict(zip(t.ids.tolist(), x, strict=True)) for t, x in zip(frames, hips, strict=True)}
     assert joined == case.expected
-    assert [t.index for t in frames] == list(range(len(frames)))
-
-
-def test_indices_go_on_from_the_first_piece() -> None:
-    first, second = {0: {1: A}, 1: {1: A}}, {1: {1: A}, 2: {1: A}}
-    assert [t.index for t in stitch([tracked(first, 3), tracked(second, 0)])] == [3, 4, 5]
 
 
 @pytest.mark.parametrize("second", [{2: {1: A}}, {0: {1: A}, 2: {1: A}}], ids=["apart", "another frame"])
