@@ -49,6 +49,7 @@ class Header:
     models: Mapping[str, Any] = field(default_factory=dict)  # role → name, e.g. {"pose": "hrnet_w32"}
     pixel_aspect: float = 1.0  # width / height of one pixel; written where it is not square
     pieces: int = 1  # that were tracked apart and stitched; written where there are several
+    task: str = ""  # digest of the video and the settings, in a run over many; see cluster/tasks.py
 
     def to_dict(self) -> dict[str, Any]:
         aspect = round(self.pixel_aspect, 6)
@@ -69,6 +70,7 @@ class Header:
             "preset": self.preset,
             "models": dict(self.models),
             **({} if self.pieces == 1 else {"stitched": stitched}),
+            **({"task": self.task} if self.task else {}),
         }
 
 

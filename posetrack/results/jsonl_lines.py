@@ -50,6 +50,7 @@ class HeaderLine(TypedDict):
     models: dict[str, Any]
     pixel_aspect: NotRequired[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]]
     stitched: NotRequired[StitchedField]
+    task: NotRequired[Annotated[str, Len(0, 64)]]
 
 
 @with_config(_STRICT)
@@ -119,6 +120,7 @@ def _header(line: HeaderLine) -> Header:
         line["models"],
         line.get("pixel_aspect", 1.0),
         line["stitched"]["pieces"] if "stitched" in line else 1,
+        line.get("task", ""),
     )
 
 

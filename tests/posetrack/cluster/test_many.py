@@ -15,16 +15,9 @@ from pathlib import Path
 import pytest
 
 from posetrack.cli import main
-from posetrack.cluster.board import Board
-from posetrack.cluster.tasks import (
-    Task,
-    TrackSettings,
-    make_tasks,
-    read_manifest,
-    shard_of,
-    task_id,
-    write_manifest,
-)
+from posetrack.cluster.jobs import TrackJob
+from posetrack.cluster.store import Folder
+from posetrack.cluster.tasks import Task, make_tasks, manifest_lines, read_manifest, shard_of, task_id
 from posetrack.cluster.work import MAX_TRIES
 from posetrack.errors import PoseTrackError
 from posetrack.results.jsonl import read_jsonl
@@ -95,7 +88,7 @@ def test_a_video_that_kills_its_workers_is_set_aside_and_the_rest_is_done(
     broken = tmp_path / "broken.mp4"
     broken.write_text("this is no video")
     out = tmp_path / "out"
-    poison = task_id(make_tasks([str(videos[0])])[0], TrackSettings(video=False).identity())
+    poison = task_id(make_tasks([str(videos[0])])[0], TrackJob(video=False).identity())
     stop = threading.Event()
     killer = threading.Thread(target=kill_workers, args=(out, poison, MAX_TRIES, stop))
     killer.start()
@@ -161,8 +154,8 @@ def test_what_another_process_holds_is_left_to_it(
     videos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    task = task_id(make_tasks([str(videos[0])])[0], TrackSettings(video=False).identity())
-    with Board(out).claim(task) as mine:
+    task = task_id(make_tasks([str(videos[0])])[0], TrackJob(video=False).identity())
+    with Folder(out).claim(task) as mine:
         assert mine
         assert main(words(videos[:1], out, "--jobs", "1")) == 0
         assert main(["status", str(out)]) == 0
