@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.posetrack.cluster import tiny
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
+MEMORY = 80 << 20  # bytes of a Ray node's object store
 
 
 @dataclass
@@ -59,7 +61,7 @@ class World:
                 dead = (path / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
             except OSError:
                 continue
-            if mine and not dead:
+            if (mine or (self.notes / f"{path.name}.pid").exists()) and not dead:
                 found.add(int(path.name))
         return found
 
@@ -79,15 +81,47 @@ def world(tmp_path: Path) -> Iterator[World]:
     for driver in world.drivers:
         driver.kill()
         driver.communicate()
-    assert world.processes() == set()
+    wait_until(lambda: not world.processes())
 
 
-JOBS = pytest.mark.parametrize("flags", [("--jobs", "2")], ids=["jobs"])
-ALL = pytest.mark.parametrize("flags", [("--jobs", "2"), ("--shard", "1/1")], ids=["jobs", "shard"])
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Ray head on 127.0.0.2, where nothing runs, and two machines of one CPU, the second's clock a year ahead."""
+    pytest.importorskip("ray", reason="pip install posetrack[cluster]")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", str(ROOT))
+        head = {"node_ip_address": "127.0.0.2", "num_cpus": 0, "object_store_memory": MEMORY}
+        made = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": False})
+        made.add_node(num_cpus=1, node_ip_address="127.0.0.3", object_store_memory=MEMORY)
+        clock = wrong_clock(tmp_path_factory.mktemp("clock"), years=1)
+        made.add_node(num_cpus=1, node_ip_address="127.0.0.4", object_store_memory=MEMORY, env_vars=clock)
+        yield made
+        made.shutdown()
 
 
-@JOBS
-def test_a_killed_worker(world: World, flags: tuple[str, ...]) -> None:
+def wrong_clock(folder: Path, years: int) -> dict[str, str]:
+    """The environment of Python processes on a machine whose clock is so many years ahead."""
+    text = f"import time\nnow = time.time\ntime.time = lambda: now() + {years} * 365 * 86400\n"
+    (folder / "sitecustomize.py").write_text(text)
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+
+
+@pytest.fixture
+def flags(request: pytest.FixtureRequest) -> tuple[str, str]:
+    if request.param == "--ray":
+        return "--ray", request.getfixturevalue("cluster").address
+    return request.param, {"--jobs": "2", "--shard": "1/1"}[request.param]
+
+
+ALL = pytest.mark.parametrize("flags", ["--jobs", "--shard", "--ray"], indirect=True)
+SPREAD = pytest.mark.parametrize("flags", ["--jobs", "--ray"], indirect=True)
+
+
+@SPREAD
+def test_a_killed_worker(world: World, flags: tuple[str, str]) -> None:
     world.files[3].write_text("wait, and be killed")
     driver = world.start(*flags)
     wait_until(lambda: bool(world.begun(3)), lambda: driver.poll() is None)
@@ -102,7 +136,7 @@ def test_a_killed_worker(world: World, flags: tuple[str, ...]) -> None:
 
 @ALL
 def test_a_killed_driver_takes_its_workers_with_it_and_the_next_one_goes_on(
-    world: World, flags: tuple[str, ...]
+    world: World, flags: tuple[str, str]
 ) -> None:
     world.files[3].write_text("wait, and be killed")
     driver = world.start(*flags)
@@ -119,9 +153,10 @@ def test_a_killed_driver_takes_its_workers_with_it_and_the_next_one_goes_on(
     world.check()
 
 
-def test_a_full_disk_on_one_worker(world: World) -> None:
+@SPREAD
+def test_a_full_disk_on_one_worker(world: World, flags: tuple[str, str]) -> None:
     (world.notes / tiny.SHARED).touch()
-    code, said, complaints = world.run("--jobs", "2")
+    code, said, complaints = world.run(*flags)
     assert (code, complaints) == (0, "")
     assert "10 done, 0 kept from before, 0 failed" in said
     assert not (world.notes / tiny.SHARED).exists()
@@ -139,9 +174,9 @@ def test_a_full_disk_everywhere_is_no_video_s_fault(world: World) -> None:
 
 
 @ALL
-def test_a_poisoned_input_is_set_aside(world: World, flags: tuple[str, ...]) -> None:
+def test_a_poisoned_input_is_set_aside(world: World, flags: tuple[str, str]) -> None:
     world.files[3].write_text("die")
-    for _ in range(1 if flags[0] == "--jobs" else MAX_TRIES):
+    for _ in range(MAX_TRIES if flags[0] == "--shard" else 1):
         code, said, complaints = world.run(*flags)
     if flags[0] == "--shard":  # each time, the process itself was killed
         assert code == -signal.SIGKILL
@@ -156,7 +191,7 @@ def test_a_poisoned_input_is_set_aside(world: World, flags: tuple[str, ...]) -> 
 
 
 @ALL
-def test_two_drivers_share_the_work(world: World, flags: tuple[str, ...]) -> None:
+def test_two_drivers_share_the_work(world: World, flags: tuple[str, str]) -> None:
     """The first is held up at one input; the second does the rest, then waits for the first."""
     world.files[3].write_text("wait for the second driver, for this text is the longest and comes first")
     first = world.start(*flags)
@@ -190,14 +225,9 @@ def test_clocks_apart_change_nothing(world: World, tmp_path: Path) -> None:
     """The machines of two shards are two years apart."""
     from posetrack.cluster.run import status
 
-    for name, years in (("past", -1), ("future", 1)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "sitecustomize.py").write_text(
-            f"import time\nnow = time.time\ntime.time = lambda: now() + {years} * 365 * 86400\n"
-        )
-    for shard, name in (("1/2", "past"), ("2/2", "future")):
-        path = os.pathsep.join([str(tmp_path / name), str(ROOT)])
-        assert "5 done, 0 kept" in world.run("--shard", shard, PYTHONPATH=path)[1]
+    for shard, years in (("1/2", -1), ("2/2", 1)):
+        (clock := tmp_path / f"clock{years}").mkdir()
+        assert "5 done, 0 kept" in world.run("--shard", shard, **wrong_clock(clock, years))[1]
     assert "10 kept" in world.run("--jobs", "2")[1]
     state = status(str(world.out))
     assert (state.total, len(state.done), state.running) == (10, 10, 0)
@@ -216,3 +246,27 @@ def test_an_interrupted_run_is_no_death_of_its_input(world: World) -> None:
     (world.notes / "go").touch()
     assert "0 failed" in world.run("--jobs", "2")[1]
     world.check()
+
+
+@pytest.mark.parametrize("flags", ["--ray"], indirect=True)
+def test_a_killed_machine(world: World, flags: tuple[str, str], cluster: Any) -> None:
+    """Its task goes to the machine that is left; this test comes last, for that one stays alone."""
+    world.files[3].write_text("wait, and be killed")
+    driver = world.start(*flags)
+    wait_until(lambda: bool(world.begun(3)), lambda: driver.poll() is None)
+    worker = world.begun(3)[0]
+    for node in cluster.worker_nodes:
+        raylets = {p.process.pid for p in node.all_processes["raylet"]}
+        if parent(worker) in raylets:
+            for pid in (*raylets, worker):
+                os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(world.begun(3)) == 2, lambda: driver.poll() is None)
+    (world.notes / "go").touch()
+    said, complaints = driver.communicate()
+    assert driver.returncode == 0, complaints
+    assert "10 done, 0 kept from before, 0 failed" in said
+    world.check()
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])

@@ -1,6 +1,6 @@
 """A job without networks for tests of engines: its result is the input's text, whose first word says how.
 
-    python -m tests.posetrack.cluster.tiny NOTES OUT --jobs 2 FILE...
+python -m tests.posetrack.cluster.tiny NOTES OUT --jobs 2 FILE...
 """
 
 from __future__ import annotations
