@@ -25,10 +25,11 @@ class World:
     """Ten inputs, the folder for their results, and what the workers note beside them."""
 
     root: Path
+    bucket: str = ""  # in place of a folder
 
     def __post_init__(self) -> None:
         self.notes, self.out = self.root / "notes", self.root / "out"
-        self.notes.mkdir()
+        self.notes.mkdir(parents=True)
         self.files = [self.root / f"{n}.txt" for n in range(10)]
         for n, file in enumerate(self.files):
             file.write_text(f"text {n}")
@@ -37,7 +38,7 @@ class World:
     def start(self, *flags: str, **env: str) -> subprocess.Popen[str]:
         """A driver, whose processes all have a mark of this world in their environment."""
         env = os.environ | {"POSETRACK_WORLD": str(self.root), "PYTHONPATH": str(ROOT)} | env
-        words = tiny.command(self.notes, self.out, self.files, *flags)
+        words = tiny.command(self.notes, self.bucket or self.out, self.files, *flags)
         pipe = subprocess.PIPE
         self.drivers.append(subprocess.Popen(words, env=env, cwd=ROOT, stdout=pipe, stderr=pipe, text=True))
         return self.drivers[-1]
@@ -86,7 +87,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Ray head on 127.0.0.2, where nothing runs, and two machines of one CPU, the second's clock a year ahead."""
+    """A Ray head, where nothing runs, and two machines of one CPU; the clock of one is a year ahead."""
     pytest.importorskip("ray", reason="pip install posetrack[cluster]")
     from ray.cluster_utils import Cluster
 
@@ -165,7 +166,7 @@ def test_a_full_disk_on_one_worker(world: World, flags: tuple[str, str]) -> None
 
 def test_a_full_disk_everywhere_is_no_video_s_fault(world: World) -> None:
     (world.notes / tiny.SHARED).touch()
-    code, said, complaints = world.run("--shard", "1/1")
+    code, _, complaints = world.run("--shard", "1/1")
     assert code == 2
     assert "10 not done, no worker is left: " in complaints
     assert "File too large" in complaints
