@@ -66,9 +66,9 @@ def test_where_a_video_is_cut(video: Keys, seconds: float, expected: tuple[objec
 
 @pytest.fixture(scope="module")
 def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of the demo, small, with sound, B-frames and a key frame every eight pictures."""
+    """One and a half seconds of the demo, small, with sound, B-frames and a key frame every eight pictures."""
     with open_video(DEMO) as demo:
-        small = [cv2.resize(f.image, (320, 180), interpolation=cv2.INTER_AREA) for f in islice(demo, 60)]
+        small = [cv2.resize(f.image, (320, 180), interpolation=cv2.INTER_AREA) for f in islice(demo, 48)]
     path = tmp_path_factory.mktemp("walkers") / "walkers.mp4"
     return media.write_video(path, small, fps=30, sound=True, options={"bf": "2", "g": "8", "crf": "18"})
 
@@ -78,7 +78,7 @@ def test_a_video_in_pieces_is_one_file_and_one_clip_with_sound(
 ) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert main(["track", str(walkers), "--out", str(whole)]) == 0
-    assert main(["track", str(walkers), "--out", str(cut), "--pieces", str(0.7 / 60)]) == 0
+    assert main(["track", str(walkers), "--out", str(cut), "--pieces", str(0.55 / 60)]) == 0
     assert "4 done, 0 kept from before, 0 failed" in capsys.readouterr().out  # three pieces, one joining
     one, joined = (read_jsonl(out / "walkers.jsonl") for out in (whole, cut))
     assert (one.header.pieces, joined.header.pieces) == (1, 3)
@@ -122,9 +122,6 @@ def test_shards_share_the_pieces_and_the_last_one_joins(
     assert [t.index for t in read_jsonl(out / "long.jsonl").tracks] == list(range(200))
     assert main(words(numbered, out)) == 0
     assert "0 done, 1 kept from before, 0 failed" in capsys.readouterr().out
-    (out / "long.jsonl").unlink()  # a result that went away is made anew, pieces and all
-    assert main(words(numbered, out)) == 0
-    assert "4 done, 0 kept from before, 0 failed" in capsys.readouterr().out
 
 
 def test_a_piece_that_fails_fails_its_video_and_can_be_tried_again(
@@ -140,10 +137,18 @@ def test_a_piece_that_fails_fails_its_video_and_can_be_tried_again(
     numbered.write_bytes(content)
     os.utime(numbered, (state.st_atime, state.st_mtime))
     assert run.do(joins).failed == 1
-    assert "long.mp4, 2.7 s to 6.1 s failed: long.mp4 is not a video" in capsys.readouterr().err
+    assert "long.mp4, 2.4 s to 6.0 s failed: long.mp4 is not a video" in capsys.readouterr().err
     assert run.do(work, retry_failed=True) == RunResult(done=2, kept=1)
     assert run.do(joins, retry_failed=True).done == 1
     assert len(read_jsonl(tmp_path / "out" / "long.jsonl").tracks) == 200
+
+
+def half_written(path: Path) -> bool:
+    """Some of its frames are there."""
+    try:
+        return path.read_bytes().count(b"\n") > 10
+    except FileNotFoundError:
+        return False
 
 
 def test_after_a_kill_in_mid_piece_only_what_is_missing_is_done(numbered: Path, tmp_path: Path) -> None:
@@ -153,7 +158,7 @@ def test_after_a_kill_in_mid_piece_only_what_is_missing_is_done(numbered: Path, 
     finished, begun = out / ".posetrack" / "pieces", out / ".posetrack" / "work"
     wait_until(
         lambda: (
-            any(finished.glob("*.jsonl")) and any(f.stat().st_size > 5000 for f in begun.glob("*/*.jsonl"))
+            len(list(finished.glob("*.jsonl"))) in (1, 2) and any(map(half_written, begun.glob("*/*.jsonl")))
         ),
         lambda: driver.poll() is None,
     )
@@ -173,6 +178,9 @@ def test_after_a_kill_in_mid_piece_only_what_is_missing_is_done(numbered: Path, 
     assert int(kept[2]) >= 1
     assert [t.index for t in read_jsonl(out / "long.jsonl").tracks] == list(range(200))
     assert {path.name for path in (out / ".posetrack").iterdir()} == {"done", "tried", "manifest.jsonl"}
+    (out / "long.jsonl").unlink()  # a result that went away is made anew, pieces and all
+    assert main(words(numbered, out)) == 0
+    assert len(read_jsonl(out / "long.jsonl").tracks) == 200
 
 
 @pytest.mark.parametrize(
