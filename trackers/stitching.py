@@ -44,7 +44,8 @@ def stitch(pieces: Iterable[Sequence[Tracks]]) -> Iterator[Tracks]:
         for identity in (i for tracks in rest for i in tracks.ids.tolist()):
             if identity not in names:
                 names[identity] = used = used + 1
-        given = [replace(tracks, ids=[names[i] for i in tracks.ids.tolist()]) for tracks in rest]
+        renamed = (np.array([names[i] for i in t.ids.tolist()], np.int64) for t in rest)
+        given = [replace(tracks, ids=ids) for tracks, ids in zip(rest, renamed, strict=True)]
         yield from given
         before = [*known, *given]
 

@@ -70,12 +70,12 @@ class TrackJob(System):
         tracker, job_identity = self.load_tracker(), self.identity()
 
         def track(task: Task, folder: Path, identity: str) -> Finished:
+            task.refuse_changed()
             if task.parts:
                 pieces.refuse_early(task, board, lambda piece: task_id(piece, job_identity))
                 return pieces.join(task, folder, board, self, identity)
             if task.piece is not None:
                 return pieces.track_piece(task, folder, tracker, self.batch_size)
-            task.refuse_changed()
             result = track_video(
                 task.source, folder, tracker=tracker, boxes=self.boxes, batch_size=self.batch_size,
                 video=self.video, trails=self.trails, draw_boxes=self.draw_boxes,

@@ -49,17 +49,12 @@ class Many:
         if not tasks:
             raise PoseTrackError("no videos: name some, or give a --manifest with a line each")
         _refuse_same_stems(tasks)
-        joins: list[Task] = []
-        pieces: list[Task] = []
-        if self.pieces is not None:
-            tasks, joins, pieces = cut_up(tasks, 60 * self.pieces)
+        work, joins = cut_up(tasks, None if self.pieces is None else 60 * self.pieces)
         run = Run(job, out if is_address(out) else os.path.abspath(out), self._engine())
         if not is_address(out):
             make_folder(out)
-        run.plan([*tasks, *joins], self.overwrite)
-        work = sorted([*tasks, *pieces], key=lambda task: -(task.bytes or 0))  # short ones end last
-        done = run.board.known("done")
-        joined = {task.stem for task in joins if run.id(task) in done}
+        run.plan([*(task for task in work if task.piece is None), *joins], self.overwrite)
+        joined = {task.stem for task in run.finished(joins)}
         mine = [t for t in shard_of(work, self.shard) if t.piece is None or t.stem not in joined]
         result = run.do(mine, retry_failed=self.retry_failed)
         if joins:

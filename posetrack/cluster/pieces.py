@@ -31,26 +31,25 @@ AHEAD = 8  # decoded frames that wait for the networks
 Span = tuple[float | None, float | None]  # seconds from where to where; None: the beginning, the end
 
 
-def cut_up(tasks: Iterable[Task], seconds: float) -> tuple[list[Task], list[Task], list[Task]]:
-    """Short videos; those longer than `seconds`, which are to be joined; and the pieces of these."""
-    videos = [replace(task, parts=_parts(task, seconds)) for task in tasks]
-    joins = [task for task in videos if task.parts]
-    pieces = [piece for task in joins for piece in pieces_of(task)]
-    return [task for task in videos if not task.parts], joins, pieces
+def cut_up(tasks: Iterable[Task], seconds: float | None) -> tuple[list[Task], list[Task]]:
+    """Short videos and pieces of those longer than `seconds`, the largest first; and what is to be joined."""
+    videos = [task if seconds is None else replace(task, parts=_parts(task, seconds)) for task in tasks]
+    videos.sort(key=lambda task: -(task.bytes or 0) / max(1, len(task.parts)))
+    work = [piece for task in videos for piece in (pieces_of(task) or [task])]
+    return work, [task for task in videos if task.parts]
 
 
 def pieces_of(task: Task) -> list[Task]:
     """The tasks that must be done before a task with parts."""
-    size = (task.bytes or 0) // max(len(task.parts), 1)
     return [
-        replace(task, start=start, end=end, parts=(), piece=number, bytes=task.bytes and size)
+        replace(task, start=start, end=end, parts=(), piece=number)
         for number, (start, end) in enumerate(task.parts)
     ]
 
 
 def name_of(piece: Task) -> str:
-    """The tracks of a piece, in the store."""
-    return f"{PIECES}/{piece.stem}-{piece.piece}.jsonl"
+    """The tracks of a piece, in the store; other cuts of the same video have other names."""
+    return f"{PIECES}/{piece.stem}-{piece.start or 0:.3f}-{piece.end or 0:.3f}.jsonl"
 
 
 def _parts(task: Task, seconds: float) -> tuple[Span, ...]:
@@ -89,7 +88,10 @@ def spans(video: Video, seconds: float, overlap: float = OVERLAP) -> tuple[Span,
 
 
 def track_piece(task: Task, folder: Path, tracker: PoseTracker, batch_size: int) -> Finished:
-    """The frames of a piece, a tracks.jsonl of its own; an empty file where there are none."""
+    """The frames of a piece, a tracks.jsonl of its own; an empty file where there are none.
+
+    A container may tell of more seconds than it has frames, as where the sound goes on without them.
+    """
     from posetrack.commands.track import header_of
     from posetrack.sinks import TracksSink, run
     from posetrack.video import open_video, prefetch
@@ -163,3 +165,4 @@ def forget(joins: Iterable[Task], board: Board, id_of: Callable[[Task], str]) ->
     for piece in (piece for task in joins if id_of(task) in done for piece in pieces_of(task)):
         board.forget(id_of(piece))
         board.store.remove(name_of(piece))
+    board.store.tidy()

@@ -10,7 +10,7 @@ from typing import Any
 
 from posetrack.cluster.board import STATES, Board
 from posetrack.cluster.engines import Outcomes, Queue
-from posetrack.cluster.store import BOARD, open_store
+from posetrack.cluster.store import BOARD, PIECES, open_store
 from posetrack.cluster.tasks import Task, digest_of, manifest_lines, parse_manifest, task_id
 from posetrack.cluster.work import Entry, Job, Outcome, Request
 from posetrack.errors import PoseTrackError
@@ -109,13 +109,18 @@ class Run:
             board.store.tidy()
         return result
 
+    def finished(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those whose results stand there."""
+        done, there = self.board.known("done"), self.board.results()
+        return [t for t in tasks if self.id(t) in done and there.issuperset(self._job.outputs(t))]
+
     def _missing(self, tasks: Sequence[Task], retry_failed: bool, result: RunResult) -> list[Entry]:
         """What is to be done; the others are counted."""
         board, entries = self.board, []
-        done, failed, there = board.known("done"), board.known("failed"), board.results()
+        done, failed, kept = board.known("done"), board.known("failed"), set(self.finished(tasks))
         for task in tasks:
             name = self.id(task)
-            if name in done and all(output in there for output in self._job.outputs(task)):
+            if task in kept:
                 result.kept += 1
             elif name in failed and not retry_failed:
                 result.failed += 1
@@ -143,6 +148,7 @@ class Status:
     failed: list[dict[str, Any]] = field(default_factory=list)
     running: int = 0
     seconds: float = 0.0  # since the first task was begun, by the clock of the store
+    pieces: int = 0  # of long videos that are not joined yet
 
     def __str__(self) -> str:
         left = self.total - len(self.done) - len(self.failed)
@@ -152,6 +158,8 @@ class Status:
             lines.append(f"{frames} frames, {frames / seconds:.1f} frames/s")
             if left:
                 lines[-1] += f", about {left * seconds / len(self.done):.0f} s left at this pace"
+        if self.pieces:
+            lines.append(f"{self.pieces} pieces of long videos are done and wait to be joined")
         return "\n".join([*lines, *(f"failed: {mark['source']}: {mark['reason']}" for mark in self.failed)])
 
 
@@ -169,12 +177,12 @@ def status(out: str, *, retry_failed: bool = False) -> Status:
     when = {state: {n: t for n, t in board.known(state).items() if n in ids} for state in STATES}
     marks = {state: [board.read(state, name) or {} for name in when[state]] for state in ("done", "failed")}
     begun = len(when["tried"].keys() - when["done"].keys() - when["failed"].keys())
-    result = Status(
-        len(ids), marks["done"], marks["failed"], board.store.running() if board.store.locks else begun
-    )
+    running = board.store.running() if board.store.locks else begun
+    waiting = len(board.store.names(PIECES))
+    result = Status(len(ids), marks["done"], marks["failed"], running, pieces=waiting)
     if when["done"]:
         first = min(when["done"][n] - m["seconds"] for n, m in zip(when["done"], marks["done"], strict=True))
         result.seconds = max(when["done"].values()) - first
-    for name in when["failed"] if retry_failed else ():
+    for name in board.known("failed") if retry_failed else ():  # those of pieces, too
         board.forget(name)
     return result

@@ -114,9 +114,9 @@ class Worker:
         try:
             return self._finish(entry)
         except Exception as error:
-            if _is_of_the_machine(error):
+            if isinstance(error, NotReadyError) or _is_of_the_machine(error):
                 board.write("tried", identity, count=tries, source=task.label)
-                return Outcome("unable", str(error))
+                return Outcome("elsewhere" if isinstance(error, NotReadyError) else "unable", str(error))
             if isinstance(error, PoseTrackError):
                 return self._give_up(entry, str(error), tries + 1)
             reason = f"unexpected {type(error).__name__}: {str(error)[:200]}"  # ours: the others go on

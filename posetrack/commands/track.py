@@ -59,6 +59,8 @@ def track(
     sources = expand_sources(input)
     many = Many(jobs, ray, shard, retry_failed, overwrite, pieces)
     if many.asked or manifest is not None or is_address(out):
+        if pieces is not None and boxes is not None:
+            raise PoseTrackError("--pieces and --boxes, which go by frame numbers: give one of them")
         from posetrack.cluster.jobs import TrackJob
         from posetrack.cluster.tasks import make_tasks, read_manifest
 
