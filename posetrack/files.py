@@ -16,7 +16,7 @@ _LONGEST = 255  # bytes of a name that file systems take
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""
     path = Path(path)
-    temporary = beside(path, f".{os.getpid()}.part")
+    temporary = beside(path, f".{os.getpid()}-{os.urandom(4).hex()}.part")  # containers share process ids
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -29,21 +29,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: str | Path) -> Iterator[None]:
+def locked(path: str | Path, *, wait: bool = False) -> Iterator[None]:
     """Nobody else who asks for it may write `path` in this block; a run that is killed lets go of it.
 
     The lock is the system's, on a hidden file beside `path` that is there only while it is held. Where the
     file system knows no locks, nothing is locked.
 
     Raises:
-        InputError: somebody else has it.
+        InputError: somebody else has it, unless we `wait` for that one to end.
         PoseTrackError: the folder cannot be written.
     """
     path = Path(path)
     name = beside(path, ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = _lock(name)
+        file = _lock(name, wait)
     except BlockingIOError:
         raise InputError(
             f"another run is writing {path}: wait for it, or choose another folder by --out"
@@ -65,16 +64,21 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(f".{kept}{ending}")
 
 
-def _lock(name: Path) -> int:
+def _lock(name: Path, wait: bool) -> int:
     """The open file of a lock that is ours. Raises BlockingIOError where it is somebody else's."""
     try:
         import fcntl
     except ImportError:  # Windows lets one run at a time write a file, anyway
+        name.parent.mkdir(parents=True, exist_ok=True)
         return os.open(name, os.O_CREAT | os.O_WRONLY)
     while True:
-        file = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        name.parent.mkdir(parents=True, exist_ok=True)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            continue  # somebody took the empty folder away
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             os.close(file)
             raise

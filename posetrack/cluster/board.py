@@ -1,118 +1,67 @@
 """What is known of every task, as small files in OUT/.posetrack: whoever comes later reads them there.
 
+    manifest.jsonl    the tasks, and of which settings they are
     done/ID.json      written last, when the results stand in OUT under their own names
     failed/ID.json    given up: the reason, and how often it was tried
     tried/ID.json     how often it was begun; it outlives whoever began it
     lock/.ID.lock     held by the process that is at it; the system lets go of it when that process dies
     work/ID-.../      results in the making, under a name of their own for each attempt
 
-A task may be begun twice, by two drivers or after a kill; its results appear once, by renaming.
+A task may be begun twice, by two drivers or after a kill; its results appear once, by renaming. No clock of
+any machine decides anything; how long a run takes is read off the clock of the store.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from posetrack.errors import InputError, PoseTrackError
-from posetrack.files import locked, replacing
+from posetrack.cluster.store import BOARD, PIECES, Store
+from posetrack.errors import PoseTrackError
 
 STATES = ("done", "failed", "tried")
 
 
 @dataclass(frozen=True)
 class Board:
-    """The state of a run in its output folder."""
+    """The state of a run, beside its results."""
 
-    out: Path
-
-    @property
-    def folder(self) -> Path:
-        return self.out / ".posetrack"
+    store: Store
 
     def read(self, state: str, identity: str) -> dict[str, Any] | None:
         """What stands in STATE/ID.json; None where there is no such file."""
-        try:
-            values = json.loads((self.folder / state / f"{identity}.json").read_text())
-        except FileNotFoundError:
+        data = self.store.read(_name(state, identity))
+        if data is None:
             return None
-        except (OSError, ValueError) as error:
+        try:
+            return dict(json.loads(data))
+        except ValueError as error:
             raise PoseTrackError(
-                f"{self.folder / state}/{identity}.json is broken: delete it ({error})"
+                f"{self.store}/{_name(state, identity)} is broken: delete it ({error})"
             ) from None
-        return dict(values)
-
-    def done(self, identity: str) -> dict[str, Any] | None:
-        """The mark of a task whose results still stand in the folder."""
-        known = self.read("done", identity)
-        return known if known and all((self.out / name).exists() for name in known["outputs"]) else None
 
     def write(self, state: str, identity: str, **values: Any) -> None:
-        with replacing(self.folder / state / f"{identity}.json") as temporary:
-            temporary.write_text(
-                json.dumps({**values, "time": time.time(), "host": socket.gethostname()}) + "\n"
-            )
+        data = (json.dumps({**values, "host": socket.gethostname()}) + "\n").encode()
+        (self.store.create if state == "done" else self.store.write)(_name(state, identity), data)
 
-    def marks(self, state: str) -> list[dict[str, Any]]:
-        """All of one state."""
-        found = (self.read(state, path.stem) for path in sorted((self.folder / state).glob("*.json")))
-        return [mark for mark in found if mark is not None]
+    def known(self, state: str) -> dict[str, float]:
+        """The ids of one state, and when each came into it."""
+        found = self.store.names(f"{BOARD}/{state}")
+        return {name[:-5]: when for name, when in found.items() if name.endswith(".json") and name[0] != "."}
 
-    def running(self) -> int:
-        """How many tasks are held by a process now."""
-        held = 0
-        for path in (self.folder / "lock").glob(".*.lock"):
-            with self.claim(path.name[1:-5]) as free:
-                held += not free
-        return held
-
-    def tidy(self) -> None:
-        """Take away empty folders, and locks whose processes were killed."""
-        self.running()
-        with suppress(OSError):
-            (self.folder / "lock").rmdir()
-
-    def forget_failure(self, identity: str) -> None:
-        for state in ("failed", "tried"):
-            (self.folder / state / f"{identity}.json").unlink(missing_ok=True)
+    def results(self) -> set[str]:
+        """The names of all files that are there, those of pieces with their folder."""
+        return set(self.store.names()) | {f"{PIECES}/{name}" for name in self.store.names(PIECES)}
 
     def tries(self, identity: str) -> int:
         return int((self.read("tried", identity) or {}).get("count", 0))
 
-    @contextmanager
-    def claim(self, identity: str) -> Iterator[bool]:
-        """True inside the block for the one process that holds the task; False where another one does."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(locked(self.folder / "lock" / identity))
-            except InputError:
-                yield False
-                return
-            yield True
+    def forget(self, identity: str, *states: str) -> None:
+        for state in states or STATES:
+            self.store.remove(_name(state, identity))
 
-    @contextmanager
-    def workplace(self, identity: str) -> Iterator[Path]:
-        """A folder for this attempt. It and what earlier attempts left behind are gone afterwards."""
-        folder = self.folder / "work" / f"{identity}-{socket.gethostname()}-{os.getpid()}"
-        self.clear_work(identity)
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            self.clear_work(identity)
 
-    def clear_work(self, identity: str) -> None:
-        """Take away what attempts left behind; only for who holds the task."""
-        base = self.folder / "work"
-        for stale in base.glob(f"{identity}-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        with suppress(OSError):
-            base.rmdir()  # if nobody else works there
+def _name(state: str, identity: str) -> str:
+    return f"{BOARD}/{state}/{identity}.json"

@@ -1,29 +1,61 @@
-"""One task, done: claimed, tracked into a place of its own, put where it belongs, and marked."""
+"""One task, done: claimed, its results made in a place of their own, put where they belong, and marked."""
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal, Protocol
 
 from posetrack.cluster.board import Board
-from posetrack.cluster.tasks import Task, TrackSettings
-from posetrack.commands.options import load_tracker, refuse_existing
+from posetrack.cluster.store import StoreError, open_store
+from posetrack.cluster.tasks import Task
 from posetrack.errors import PoseTrackError
 
-if TYPE_CHECKING:
-    from posetrack.pipeline import PoseTracker
+MAX_TRIES = 3  # a task that killed its worker so often is set aside
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
-MAX_TRIES = 3  # a video that killed its worker so often is set aside
+
+class NotReadyError(PoseTrackError):
+    """What the task builds on is not there yet."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task whose results stand in the folder that was given for them."""
+
+    line: str  # for a person
+    frames: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+Doing = Callable[[Task, Path, str], Finished]  # a task, the folder for its results, and its id
+
+
+class Job(Protocol):
+    """Frozen, and the same for all tasks of a run."""
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides the results, files by their content."""
+        ...
+
+    def outputs(self, task: Task) -> list[str]:
+        """The names of its results."""
+        ...
+
+    def load(self, board: Board) -> Doing:
+        """Load the networks, once for each worker. Raises PoseTrackError where that cannot be."""
+        ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task."""
+    """What became of a task: `others` did it, or are at it; `unable`: this worker is good for no task at all."""
 
-    state: Literal["done", "failed", "elsewhere"]
+    state: Literal["done", "failed", "others", "elsewhere", "unable"]
     line: str  # for a person
     warnings: list[str] = field(default_factory=list)
 
@@ -32,82 +64,94 @@ class Outcome:
 class Request:
     """What all workers of a run are told."""
 
-    out: Path
-    settings: TrackSettings
-    overwrite: bool = False
+    out: str
+    job: Job
+    identity: Mapping[str, Any]  # of the job, as the driver's installation sees it
+
+
+@dataclass
+class Entry:
+    """A task in the driver's queue."""
+
+    task: Task
+    identity: str
+    deaths: int = 0  # of its workers, in this run
+    again: bool = False  # it comes for the second time: wait for whoever else is at it
 
 
 class Worker:
-    """Does one task after the other with one set of networks."""
+    """Does one task after the other with one set of networks.
+
+    Raises:
+        PoseTrackError: the networks cannot be loaded, or are not those of the driver.
+    """
 
     def __init__(self, request: Request) -> None:
-        self.board, self.settings, self.overwrite = Board(request.out), request.settings, request.overwrite
-        self._tracker: PoseTracker | None = None
+        if request.job.identity() != request.identity:
+            raise PoseTrackError(
+                "a worker has another release of posetrack, or other files, than the driver: install the same"
+            )
+        self.board, self._job = Board(open_store(request.out)), request.job
+        self._do = request.job.load(self.board)
 
-    def run(self, task: Task, identity: str) -> Outcome:
-        with self.board.claim(identity) as mine:
-            if not mine:
-                return Outcome("elsewhere", f"{task.source}: another process is at it")
-            if (known := self.board.done(identity)) is not None:
-                return Outcome("done", f"{task.source}: done by another process", known["warnings"])
-            tries = self.board.tries(identity)
-            if tries >= MAX_TRIES:
-                return self._give_up(task, identity, f"it killed its worker {tries} times", tries)
-            try:
-                if tries == 0:  # later, what stands there may be half of what this very task wrote
-                    refuse_existing(self._outputs(task), self.overwrite)
-                self.board.write("tried", identity, count=tries + 1, source=task.source)
-                return self._track(task, identity)
-            except PoseTrackError as error:
-                return self._give_up(task, identity, str(error), tries + 1)
-            except Exception as error:  # a fault of ours: the other videos go on
-                reason = f"unexpected {type(error).__name__}: {str(error)[:200]}"
-                return self._give_up(task, identity, reason, tries + 1, traceback.format_exc())
+    def run(self, entry: Entry) -> Outcome:
+        try:
+            with self.board.store.claim(entry.identity, wait=entry.again) as mine:
+                return self._run(entry) if mine else _elsewhere(entry)
+        except PoseTrackError as error:  # not even the board could be written
+            return Outcome("unable", str(error))
 
-    def _track(self, task: Task, identity: str) -> Outcome:
-        from posetrack.commands.track import track_video
+    def _run(self, entry: Entry) -> Outcome:
+        board, task, identity = self.board, entry.task, entry.identity
+        if (known := board.read("done", identity)) is not None:
+            return Outcome("others", f"{task.label}: done by another process", known["warnings"])
+        tries = board.tries(identity)
+        if tries >= MAX_TRIES and (board.store.locks or entry.deaths >= MAX_TRIES):
+            return self._give_up(entry, f"it killed its worker {tries} times", tries)
+        if tries and not board.store.locks and not entry.again:
+            return _elsewhere(entry)  # perhaps: those that nobody has begun come first
+        board.write("tried", identity, count=tries + 1, source=task.label)
+        try:
+            return self._finish(entry)
+        except Exception as error:
+            if isinstance(error, NotReadyError) or _is_of_the_machine(error):
+                board.write("tried", identity, count=tries, source=task.label)
+                return Outcome("elsewhere" if isinstance(error, NotReadyError) else "unable", str(error))
+            if isinstance(error, PoseTrackError):
+                return self._give_up(entry, str(error), tries + 1)
+            reason = f"unexpected {type(error).__name__}: {str(error)[:200]}"  # ours: the others go on
+            return self._give_up(entry, reason, tries + 1, traceback.format_exc())
 
-        s, start, final = self.settings, time.time(), self._outputs(task)
-        _refuse_changed(task)
-        with self.board.workplace(identity) as folder:
-            result = track_video(
-                task.source, folder, tracker=self._load(), boxes=s.boxes, batch_size=s.batch_size,
-                video=s.video, trails=s.trails, draw_boxes=s.draw_boxes,
-            )  # fmt: skip
-            for path in final:
-                (folder / path.name).replace(path)
+    def _finish(self, entry: Entry) -> Outcome:
+        store, task, start = self.board.store, entry.task, time.monotonic()
+        outputs = self._job.outputs(task)
+        with store.workplace(entry.identity) as folder:
+            result = self._do(task, folder, entry.identity)
+            for name in outputs:
+                store.place(folder / Path(name).name, name)
         self.board.write(
-            "done", identity, source=task.source, outputs=[path.name for path in final], started=start,
-            frames=result.summary.frames, identities=len(result.summary.ids), warnings=result.warnings,
+            "done", entry.identity, source=task.label, outputs=outputs, frames=result.frames,
+            seconds=round(time.monotonic() - start, 3), warnings=result.warnings,
         )  # fmt: skip
-        outputs = ", ".join(map(str, final))
-        return Outcome("done", f"{result.name}: {result.summary} -> {outputs}", result.warnings)
+        places = ", ".join(f"{store}/{name}" for name in outputs)
+        return Outcome("done", f"{result.line} -> {places}", result.warnings)
 
-    def _outputs(self, task: Task) -> list[Path]:
-        ends = (".jsonl", ".mp4") if self.settings.video else (".jsonl",)
-        return [self.board.out / f"{task.stem}{end}" for end in ends]
-
-    def _load(self) -> PoseTracker:
-        if self._tracker is None:
-            s = self.settings
-            self._tracker = load_tracker(
-                s.preset, s.device, detector=s.detector, flow=s.flow, flow_scale=s.flow_scale,
-                weights=None if s.weights is None else Path(s.weights), tracker=s.tracker,
-                boxes=None if s.boxes is None else Path(s.boxes),
-            )  # fmt: skip
-        return self._tracker
-
-    def _give_up(self, task: Task, identity: str, reason: str, tries: int, trace: str = "") -> Outcome:
-        self.board.clear_work(identity)
+    def _give_up(self, entry: Entry, reason: str, tries: int, trace: str = "") -> Outcome:
         details = {"traceback": trace} if trace else {}
-        self.board.write("failed", identity, source=task.source, reason=reason, tries=tries, **details)
-        return Outcome("failed", reason if task.source in reason else f"{task.source}: {reason}")
-
-
-def _refuse_changed(task: Task) -> None:
-    path = Path(task.source)
-    if task.bytes is not None and path.is_file() and path.stat().st_size != task.bytes:
-        raise PoseTrackError(
-            f"{task.source} has {path.stat().st_size} bytes, but had {task.bytes} when the run was planned: "
-            "plan it again"
+        self.board.write(
+            "failed", entry.identity, source=entry.task.label, reason=reason, tries=tries, **details
         )
+        return Outcome("failed", reason if entry.task.source in reason else f"{entry.task.label}: {reason}")
+
+
+def _elsewhere(entry: Entry) -> Outcome:
+    return Outcome("elsewhere", f"{entry.task.label}: another process is at it")
+
+
+def _is_of_the_machine(error: BaseException | None) -> bool:
+    """A full disk and the like stops whoever comes next on this machine, too."""
+    while error is not None:
+        if isinstance(error, StoreError) or getattr(error, "errno", None) in _FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

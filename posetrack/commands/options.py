@@ -25,6 +25,10 @@ FlowScale = Annotated[float | None, "size at which flow is computed, as a share 
 Tracker = Annotated[str | None, "a tracker in place of the preset's: flow, oks or iou"]
 Trails = Annotated[bool, "draw where everybody went"]
 DrawBoxes = Annotated[bool, "draw the person boxes too"]
+Jobs = Annotated[int | None, "many inputs: this many processes, each result once, resumable"]
+Ray = Annotated[str | None, "many inputs on a Ray cluster: auto or its address"]
+Shard = Annotated[str | None, "many inputs: only every N-th from the I-th on, as I/N"]
+RetryFailed = Annotated[bool, "many inputs: try those again that failed"]
 
 
 def load_tracker(

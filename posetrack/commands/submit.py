@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from posetrack.cluster.many import Many
 from posetrack.commands import options
 from posetrack.errors import InputError, PoseTrackError
 
 if TYPE_CHECKING:
+    from posetrack.cluster.run import RunResult
     from posetrack.datasets.posetrack import PoseTrackSequence
     from posetrack.pipeline import PoseTracker
     from posetrack.sinks import Summary
@@ -33,6 +35,10 @@ def submit(
     zip: Annotated[bool, "check the files and put them into OUT.zip"] = False,
     check: Annotated[Path | None, "only check this folder of prediction files"] = None,
     overwrite: Annotated[bool, "do finished sequences again"] = False,
+    jobs: options.Jobs = None,
+    ray: options.Ray = None,
+    shard: options.Shard = None,
+    retry_failed: options.RetryFailed = False,
 ) -> int:
     """Track every sequence of a PoseTrack folder and write what the benchmark takes.
 
@@ -47,15 +53,30 @@ def submit(
     options.check_batch_size(batch_size)
     if zip and not overwrite and (archive := zip_path(out)).exists():
         raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
-    options.make_folder(out)
-    system = options.load_tracker(
-        preset, device, weights=weights, detector=detector, boxes=boxes,
-        flow=flow, flow_scale=flow_scale, tracker=tracker,
-    )  # fmt: skip
-    result = submit_all(
-        annotations, images, out, system, boxes=boxes, batch_size=batch_size, overwrite=overwrite
-    )
-    print(f"{result.done} sequences tracked, {result.kept} kept from before, {result.failed} failed")
+    many = Many(jobs, ray, shard, retry_failed, overwrite)
+    if many.asked:
+        from posetrack.cluster.jobs import SubmitJob
+        from posetrack.cluster.tasks import make_tasks
+
+        sequences = checked_sequences(annotations, images, out)
+        job = SubmitJob(
+            preset, device, boxes, detector, weights, flow, flow_scale, tracker, batch_size,
+            images.absolute(),
+        )  # fmt: skip
+        result: RunResult | Submission = many.run(
+            make_tasks(str(sequence.annotation) for sequence in sequences), job, str(out)
+        )
+        print(result)
+    else:
+        options.make_folder(out)
+        system = options.load_tracker(
+            preset, device, weights=weights, detector=detector, boxes=boxes,
+            flow=flow, flow_scale=flow_scale, tracker=tracker,
+        )  # fmt: skip
+        result = submit_all(
+            annotations, images, out, system, boxes=boxes, batch_size=batch_size, overwrite=overwrite
+        )
+        print(f"{result.done} sequences tracked, {result.kept} kept from before, {result.failed} failed")
     if zip and not result.failed:
         print(zip_submission(out, annotations, overwrite=overwrite))
     return options.SOME_FAILED if result.failed else options.DONE
@@ -101,18 +122,7 @@ def submit_all(
         PoseTrackError: a folder is missing or empty, images are missing, an annotation file is broken, or
             `out` is the folder of the annotations themselves.
     """
-    from posetrack.datasets.posetrack import missing_images, posetrack_sequences
-
-    if out.exists() and annotations.exists() and out.samefile(annotations):
-        raise PoseTrackError(
-            f"--out {out}: predictions would take the place of the annotations there; choose another folder"
-        )
-    sequences = posetrack_sequences(annotations, images)
-    absent = missing_images(sequences)
-    if absent:
-        raise PoseTrackError(
-            f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
-        )
+    sequences = checked_sequences(annotations, images, out)
     result = Submission()
     with_boxes = (lambda sequence: tracker) if boxes is None else box_source(tracker, boxes)
     for number, sequence in enumerate(sequences, 1):
@@ -130,6 +140,23 @@ def submit_all(
         result.done += 1
         print(f"{sequence.name}: {summary.frames} frames, {len(summary.ids)} identities -> {target}")
     return result
+
+
+def checked_sequences(annotations: Path, images: Path, out: Path) -> list[PoseTrackSequence]:
+    """All sequences; raises as `submit_all` does."""
+    from posetrack.datasets.posetrack import missing_images, posetrack_sequences
+
+    if out.exists() and annotations.exists() and out.samefile(annotations):
+        raise PoseTrackError(
+            f"--out {out}: predictions would take the place of the annotations there; choose another folder"
+        )
+    sequences = posetrack_sequences(annotations, images)
+    absent = missing_images(sequences)
+    if absent:
+        raise PoseTrackError(
+            f"images are missing under {images}: {absent[0]} (and {len(absent) - 1} more lines)"
+        )
+    return sequences
 
 
 def track_sequence(

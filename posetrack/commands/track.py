@@ -6,14 +6,15 @@ import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from posetrack.cluster.many import Many
-from posetrack.cluster.tasks import TrackSettings
 from posetrack.commands import options
 from posetrack.commands.options import complain
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.video.names import is_address
 
 if TYPE_CHECKING:
     from posetrack.pipeline import PoseTracker
@@ -27,7 +28,7 @@ AHEAD = 8  # decoded frames that wait for the networks, at least
 def track(
     input: Annotated[list[str], "video files, folders of pictures, globs or URLs"] = [],  # noqa: B006
     *,
-    out: Annotated[Path, "folder for NAME.mp4 and NAME.jsonl"],
+    out: Annotated[str, "folder for NAME.mp4 and NAME.jsonl, or s3://BUCKET/FOLDER"],
     preset: options.PresetName = "light",
     device: options.Device = "auto",
     boxes: Annotated[Path | None, "detections to use instead of the detector: COCO results JSON"] = None,
@@ -41,24 +42,36 @@ def track(
     video: Annotated[bool, "write no overlay clip, only NAME.jsonl"] = True,
     trails: options.Trails = False,
     draw_boxes: options.DrawBoxes = False,
-    jobs: Annotated[int | None, "many videos: this many processes, each result once, resumable"] = None,
-    ray: Annotated[str | None, "many videos on a Ray cluster: auto or its address"] = None,
-    shard: Annotated[str | None, "many videos: only every N-th from the I-th on, as I/N"] = None,
+    jobs: options.Jobs = None,
+    ray: options.Ray = None,
+    shard: options.Shard = None,
     manifest: Annotated[Path | None, 'more videos, a line of JSON each: {"source": "clip.mp4"}'] = None,
-    retry_failed: Annotated[bool, "many videos: try those again that failed"] = False,
+    retry_failed: options.RetryFailed = False,
+    pieces: Annotated[
+        float | None,
+        "cut longer videos into pieces of so many minutes, stitched: not quite what one run gives",
+    ] = None,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
     from posetrack.video import expand_sources
 
     options.check_batch_size(batch_size)
     sources = expand_sources(input)
-    if jobs is not None or ray is not None or shard is not None or manifest is not None:
-        settings = TrackSettings(
-            preset, device, _text(boxes), detector, _text(weights), flow, flow_scale, tracker, batch_size,
-            video, trails, draw_boxes,
+    many = Many(jobs, ray, shard, retry_failed, overwrite, pieces)
+    if many.asked or manifest is not None or is_address(out):
+        if pieces is not None and boxes is not None:
+            raise PoseTrackError("--pieces and --boxes, which go by frame numbers: give one of them")
+        from posetrack.cluster.jobs import TrackJob
+        from posetrack.cluster.tasks import make_tasks, read_manifest
+
+        job = TrackJob(
+            preset, device, boxes, detector, weights, flow, flow_scale, tracker, batch_size, video, trails,
+            draw_boxes,
         )  # fmt: skip
-        many = Many(sources, out, settings, jobs, ray, shard, manifest, retry_failed, overwrite)
-        return many.run()
+        tasks = make_tasks(sources) + ([] if manifest is None else read_manifest(manifest))
+        done = many.run(tasks, job, out)
+        print(done)
+        return options.SOME_FAILED if done.failed or done.warnings else options.DONE
     if not sources:
         raise PoseTrackError("no videos: name some, or give a --manifest")
     refuse_same_names(sources)
@@ -86,7 +99,7 @@ def track(
             complain(str(error))
         except Exception as error:  # a fault of ours: whoever has more videos still gets theirs
             broken += 1
-            complain(_keep_traceback(source, out, error))
+            complain(_keep_traceback(source, Path(out), error))
         else:
             print(result)
             for warning in result.warnings:
@@ -95,10 +108,6 @@ def track(
     if refused == len(sources):
         return options.WRONG_REQUEST
     return options.SOME_FAILED if refused or broken or warnings else options.DONE
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 @dataclass
@@ -128,6 +137,10 @@ def track_video(
     video: bool = True,
     trails: bool = False,
     draw_boxes: bool = False,
+    start: float | None = None,
+    end: float | None = None,
+    stem: str | None = None,
+    task: str = "",
 ) -> TrackedVideo:
     """Track one video into `out`/NAME.jsonl and, unless `video` is False, `out`/NAME.mp4.
 
@@ -136,6 +149,9 @@ def track_video(
         out: folder; made where it is missing.
         tracker: a system loaded before; else `preset`, `device` and `weights` say which to load.
         boxes: detections to use in place of its detector.
+        start, end: seconds of the video; only the frames between them, without sound.
+        stem: NAME, in place of the source's own.
+        task: for the header; see cluster/tasks.py.
 
     Raises:
         InputError: the source cannot be read, or its results are there already.
@@ -149,19 +165,23 @@ def track_video(
     from posetrack.video import open_video, prefetch
 
     out = options.make_folder(out)
-    with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
-        outputs = output_paths(clip, out, video)
+    with open_video(source) as clip, locked(out / f"{stem or clip.stem}.jsonl"):
+        if start is not None or end is not None:
+            clip.sound, clip.start = None, max(clip.start, Fraction(start or 0))
+        outputs = output_paths(clip, out, video, stem)
         options.refuse_existing(outputs, overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:
+            if start is not None or end is not None:
+                raise InputError(f"{clip.name}: --boxes go by frame numbers, which a part of it counts anew")
             given = CachedDetections.for_video(
                 boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
             )
             models = {**system.models, "detector": Path(boxes).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
-            header = header_of(clip, system)
+            header = replace(header_of(clip, system), task=task)
             sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
             if video:
                 overlay = OverlaySink(
@@ -174,7 +194,7 @@ def track_video(
                 )
                 sinks.append(stack.enter_context(overlay))
             report = stack.enter_context(progress(clip.name, clip.frame_count))
-            frames = prefetch(clip, max(AHEAD, 2 * batch_size))
+            frames = prefetch(clip.between(start, end), max(AHEAD, 2 * batch_size))
             summary = run(system.follow(frames, batch_size), sinks, report)
         warnings = [*clip.warnings, *(warning for sink in sinks for warning in sink.warnings)]
         warnings += given.warnings if given is not None else []
@@ -201,9 +221,10 @@ def header_of(video: Video, tracker: PoseTracker) -> Header:
     )
 
 
-def output_paths(video: Video, out: Path, with_video: bool) -> list[Path]:
+def output_paths(video: Video, out: Path, with_video: bool, stem: str | None = None) -> list[Path]:
     """tracks first, then the clip. The source itself is never among them."""
-    paths = [out / f"{video.stem}.jsonl"] + ([out / f"{video.stem}.mp4"] if with_video else [])
+    stem = stem or video.stem
+    paths = [out / f"{stem}.jsonl"] + ([out / f"{stem}.mp4"] if with_video else [])
     for path in paths:
         if video.path is not None and path.exists() and path.samefile(video.path):
             raise InputError(

@@ -6,6 +6,9 @@
     {"frame": 0, "time": 0.0, "people": [{"id": 1, "score": 0.93, "box": [x1, y1, x2, y2],
      "keypoints": [[x, y, score], ...], "propagated": false}]}
 
+A long video that was tracked in pieces, whose identities were matched where they overlap, has in its header
+`"stitched": {"pieces": 6, "identical_to_one_run": false}`.
+
 Positions are pixels of the upright frame, to 0.01; times are seconds, to 1e-6; scores go to 1e-4. Edges are
 pairs of positions in the list of keypoints. A joint with score 0 has no position.
 
@@ -45,9 +48,12 @@ class Header:
     preset: str
     models: Mapping[str, Any] = field(default_factory=dict)  # role → name, e.g. {"pose": "hrnet_w32"}
     pixel_aspect: float = 1.0  # width / height of one pixel; written where it is not square
+    pieces: int = 1  # that were tracked apart and stitched; written where there are several
+    task: str = ""  # digest of the video and the settings, in a run over many; see cluster/tasks.py
 
     def to_dict(self) -> dict[str, Any]:
         aspect = round(self.pixel_aspect, 6)
+        stitched = {"pieces": self.pieces, "identical_to_one_run": False}
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -63,6 +69,8 @@ class Header:
             },
             "preset": self.preset,
             "models": dict(self.models),
+            **({} if self.pieces == 1 else {"stitched": stitched}),
+            **({"task": self.task} if self.task else {}),
         }
 
 

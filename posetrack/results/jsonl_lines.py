@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from posetrack.documents import FrameIndex, Identity, Name, Pixel, Real, first_fault, read_bytes
 from posetrack.errors import InputError
-from posetrack.limits import PEOPLE, PIXELS
+from posetrack.limits import FRAMES, PEOPLE, PIXELS
 from posetrack.results.jsonl import Header
 from posetrack.skeletons import SKELETONS, Skeleton
 from posetrack.types import Poses, Tracks
@@ -33,6 +33,11 @@ class SkeletonField(TypedDict):
 
 
 @with_config(_STRICT)
+class StitchedField(TypedDict):
+    pieces: Annotated[int, Field(ge=2, le=FRAMES)]
+
+
+@with_config(_STRICT)
 class HeaderLine(TypedDict):
     format: Literal["posetrack.tracks"]
     version: Literal[1]
@@ -44,6 +49,8 @@ class HeaderLine(TypedDict):
     preset: Name
     models: dict[str, Any]
     pixel_aspect: NotRequired[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]]
+    stitched: NotRequired[StitchedField]
+    task: NotRequired[Annotated[str, Len(0, 64)]]
 
 
 @with_config(_STRICT)
@@ -112,6 +119,8 @@ def _header(line: HeaderLine) -> Header:
         line["preset"],
         line["models"],
         line.get("pixel_aspect", 1.0),
+        line["stitched"]["pieces"] if "stitched" in line else 1,
+        line.get("task", ""),
     )
 
 

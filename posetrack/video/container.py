@@ -19,6 +19,7 @@ from posetrack.video.frame_times import FrameClock, in_order, rate_of
 from posetrack.video.names import address_name, shown, stem_of
 from posetrack.video.opening import closing_container, no_ranges, packets_of, reason, video_stream
 from posetrack.video.pipe import Spool
+from posetrack.video.seeking import Entry, entry_before
 from posetrack.video.server import serves_ranges
 from posetrack.video.source import Video
 from posetrack.video.timeline import picture_clock
@@ -26,6 +27,7 @@ from posetrack.video.upright import UprightRgb, orientation
 
 _LIVE = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "udp://", "rtp://", "srt://", "tcp://")
 _WHOLE_INDEX = "mov"  # containers that list every packet up front
+_WITH_KEYS = ("mov", "matroska")  # containers that can be entered at a key frame, on the same clock
 _DECODE_ORDER = {"avi"}  # containers that know only when a frame is decoded
 _STRANGEST_PIXEL = Fraction(100)  # width / height, or the inverse, that a header is believed
 _LATEST_START = 1  # seconds of nothing before the first frame that a copy keeps
@@ -58,6 +60,8 @@ class FileVideo(Video):
             picture = next(self._pictures(container, stream, account), None)
             # frames are shown in another order than they are decoded, but the times know nothing of it
             self._shuffled = stream.codec_context.has_b_frames and not account.reordered
+            exact = self._clock_is_true and not (self.clock_jumps or self._shuffled)
+            self._jumps = exact and container.format.name.startswith(_WITH_KEYS)
             if picture is None:
                 if path is None and not serves_ranges(source):
                     raise InputError(no_ranges(self.name, "no frame can be decoded"))
@@ -83,10 +87,19 @@ class FileVideo(Video):
         `time` is the container's own, to the tick; where that is missing or steps back, it goes on at the
         average rate. A frame of another size ends the video: what came before it stands.
         """
+        return self.between(None, None)
+
+    def between(self, start: float | None, end: float | None) -> Iterator[Frame]:
+        """Indices count from 0 in every part. It is read from a key frame on, where the file allows it."""
         self.warnings, self.complete, self.end = [], False, None
         account, clock, to_rgb = Account(), FrameClock(self.time_base, self.fps), UprightRgb()
-        for index, picture in enumerate(self._read(account)):
+        index = 0
+        for picture in self._read(account, start):
             time = clock(picture.pts if self._clock_is_true else None)
+            if start is not None and float(time) < start:
+                continue
+            if end is not None and float(time) >= end:
+                break
             image = to_rgb(picture)
             if (image.shape[1], image.shape[0]) != self.size:
                 account.resized = f"{image.shape[1]}x{image.shape[0]} at {float(time):.2f} s"
@@ -94,30 +107,47 @@ class FileVideo(Video):
             account.last_time = time
             account.last_duration = self._duration_of(picture)
             yield Frame(image, index, float(time))
+            index += 1
+        if start is not None or end is not None:
+            account.promised = 0  # nobody listed how many frames a part has
         self.warnings = account.warnings(self.size, self.path)
         if self._silenced:
             self.warnings.append("the sound of a live stream is not carried over")
-        self.complete = not account.resized and not account.stopped
+        self.complete = end is None and not account.resized and not account.stopped
         if account.last_duration and self.complete:
             self.end = account.last_time + account.last_duration * self.time_base
+
+    def good_start(self, time: float) -> float:
+        entry = self._entry(time)
+        return time if entry is None else float(entry.pts * self.time_base)
 
     def close(self) -> None:
         if self._spool is not None:
             self._spool.close()
 
-    def _read(self, account: Account) -> Iterator[av.VideoFrame]:
-        """All pictures that can be decoded, in order.
+    def _entry(self, time: float) -> Entry | None:
+        """Where to begin reading for all that is shown from `time` on; None: only at the beginning."""
+        if not self._jumps:
+            return None
+        with closing_container(self._url, self.name, self.path) as container:
+            return entry_before(container, video_stream(container, self.name), time)
+
+    def _read(self, account: Account, start: float | None = None) -> Iterator[av.VideoFrame]:
+        """All pictures that can be decoded, in order; with a `start`, at least those from there on.
 
         With several threads, FFmpeg loses the neighbours of a picture that fails. So when one fails, the
         file is read again with one thread, past the pictures that were given already.
         """
         given = 0
+        entry = None if start is None else self._entry(start)
         threads = self.path is not None and not missing_bytes(self.path)
         while True:
             account.begin()
             with closing_container(self._url, self.name, self.path) as container:
                 stream = video_stream(container, self.name)
                 stream.thread_type = "AUTO" if threads else "SLICE"
+                if entry is not None:
+                    container.seek(entry.ticks, stream=stream)
                 for number, picture in enumerate(self._pictures(container, stream, account)):
                     if threads and account.undecoded:
                         break

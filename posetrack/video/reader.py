@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from posetrack.errors import InputError
+from posetrack.video.buckets import in_bucket, signed
 from posetrack.video.container import FileVideo
 from posetrack.video.names import address_name, fitting, is_address, shown, stem_of
 from posetrack.video.picture import PictureFile
@@ -50,7 +51,7 @@ def open_video(source: str | Path, *, picture_rate: float = 25.0) -> Video:
         raise InputError(f"the name {shown(text)} holds a null character; check it")
     if is_address(text):
         if _scheme(text) != "file":
-            return FileVideo(text, None)
+            return FileVideo(signed(text) if in_bucket(text) else text, None)
         text = unquote(urlsplit(text).path)
     if text in STDIN:
         return _piped(text)

@@ -41,6 +41,21 @@ class Video(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
 
+    def between(self, start: float | None, end: float | None) -> Iterator[Frame]:
+        """The frames with `start` <= time < `end`, in seconds; None sets no limit.
+
+        Sources that cannot jump are read from their beginning, for the same frames.
+        """
+        for frame in self:
+            if end is not None and frame.time >= end:
+                return
+            if start is None or frame.time >= start:
+                yield frame
+
+    def good_start(self, time: float) -> float:
+        """Where best to begin reading near `time`, seconds: a key frame at or before it, if there is one."""
+        return time
+
     def close(self) -> None:  # noqa: B027 - most sources keep nothing open
         """Let go of files and threads."""
 
