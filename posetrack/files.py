@@ -42,7 +42,6 @@ def locked(path: str | Path, *, wait: bool = False) -> Iterator[None]:
     path = Path(path)
     name = beside(path, ".lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         file = _lock(name, wait)
     except BlockingIOError:
         raise InputError(
@@ -70,9 +69,14 @@ def _lock(name: Path, wait: bool) -> int:
     try:
         import fcntl
     except ImportError:  # Windows lets one run at a time write a file, anyway
+        name.parent.mkdir(parents=True, exist_ok=True)
         return os.open(name, os.O_CREAT | os.O_WRONLY)
     while True:
-        file = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        name.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            continue  # somebody took the empty folder away
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

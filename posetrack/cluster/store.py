@@ -100,7 +100,9 @@ class Folder:
         """An empty folder for an attempt at a task that we hold; it and what earlier ones left vanish."""
         folder = self._board / "work" / f"{identity}-{socket.gethostname()}-{os.getpid()}"
         self._clear(identity)
-        folder.mkdir(parents=True)
+        while not folder.is_dir():
+            with suppress(FileNotFoundError):  # somebody took the empty folder around it away
+                folder.mkdir(parents=True)
         try:
             yield folder
         finally:

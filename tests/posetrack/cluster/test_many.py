@@ -1,168 +1,143 @@
-"""Many videos through real processes, real kills and a real folder."""
+"""What a run over many videos is asked, what it keeps, and what it refuses before anything begins."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from posetrack.cli import main
+from posetrack.cluster.engines import here
 from posetrack.cluster.jobs import TrackJob
+from posetrack.cluster.run import Run, RunResult
 from posetrack.cluster.store import Folder
 from posetrack.cluster.tasks import Task, make_tasks, manifest_lines, read_manifest, shard_of, task_id
-from posetrack.cluster.work import MAX_TRIES
+from posetrack.cluster.work import Request, Worker
 from posetrack.errors import PoseTrackError
 from posetrack.results.jsonl import read_jsonl
 from scripts import media
+from tests.posetrack.cluster.tiny import Words
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> list[Path]:
-    """Of 8, 9, 10 and 11 pictures, so that results can be told apart."""
-    paths = [tmp_path / f"v{n}.mp4" for n in (8, 9, 10, 11)]
-    for path, count in zip(paths, (8, 9, 10, 11), strict=True):
-        media.write_video(path, media.numbered(count))
-    return paths
+def tracked(out: Path) -> dict[str, list[float]]:
+    """Times of the frames of each result."""
+    return {path.stem: [t.time for t in read_jsonl(path).tracks] for path in sorted(out.glob("*.jsonl"))}
 
 
-def words(videos: list[Path], out: Path, *more: str) -> list[str]:
-    return ["track", *map(str, videos), "--out", str(out), "--no-video", *more]
-
-
-def results(out: Path) -> dict[str, int]:
-    """Frames of each result; hidden files and folders are the board's."""
-    assert not list(out.glob("*.part"))
-    return {path.stem: len(read_jsonl(path).tracks) for path in sorted(out.glob("*.jsonl"))}
-
-
-def test_shards_do_each_video_once_and_a_second_call_only_what_is_missing(
-    videos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_manifest_with_names_and_parts_shard_by_shard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    assert main(words(videos, out, "--shard", "1/2")) == 0
-    assert "2 done, 0 kept" in capsys.readouterr().out
+    video, out = media.write_video(tmp_path / "v.mp4", media.numbered(10), sound=True), tmp_path / "out"
+    lines: list[dict[str, Any]] = [
+        {"source": str(video)},
+        {"source": str(video), "stem": "begin", "end": 0.16},
+        {"source": str(video), "stem": "middle", "start": 0.2, "end": 0.28},
+    ]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    words = ["track", "--manifest", str(tmp_path / "m.jsonl"), "--out", str(out)]
+    assert main([*words, "--shard", "1/2"]) == 0
+    assert "2 done, 0 kept from before, 0 failed" in capsys.readouterr().out
     assert main(["status", str(out)]) == 0
-    assert "2 done, 0 running, 0 failed, 2 left" in capsys.readouterr().out
-    (out / "v11.jsonl").unlink()  # a result that went away is missing again
-    assert main(words(videos, out, "--jobs", "1")) == 0
-    said = capsys.readouterr().out
-    assert "3 done, 1 kept from before" in said
-    assert results(out) == {"v8": 8, "v9": 9, "v10": 10, "v11": 11}
-    assert {path.name for path in (out / ".posetrack").iterdir()} == {"done", "tried", "manifest.jsonl"}
+    assert "2 done, 0 running, 0 failed, 1 left" in capsys.readouterr().out
+    (out / "v.jsonl").unlink()  # a result that went away is missing again
+    assert main([*words, "--jobs", "1"]) == 0
+    assert "2 done, 1 kept from before, 0 failed" in capsys.readouterr().out
+    times = [n / 25 for n in range(10)]
+    assert tracked(out) == {"v": times, "begin": times[:4], "middle": times[5:7]}
+    assert [float(time) for time in media.stored_times(out / "middle.mp4")] == [0.0, 0.04]
+    header = read_jsonl(out / "middle.jsonl").header
+    mark = json.loads((out / ".posetrack" / "done" / f"{header.task}.json").read_text())
+    assert mark["outputs"] == ["middle.jsonl", "middle.mp4"]
+    assert "0.2 s to 0.3 s" in mark["source"]
 
 
-def test_other_settings_never_mix_with_what_is_there(
-    videos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def do(job: Words, files: list[Path], out: Path, **how: Any) -> RunResult:
+    run, tasks = Run(job, str(out), here), make_tasks(map(str, files))
+    run.plan(tasks, **how)
+    return run.do(tasks)
+
+
+def inputs(folder: Path) -> list[Path]:
+    for name in "ab":
+        (folder / f"{name}.txt").write_text(f"text {name}")
+    return [folder / "a.txt", folder / "b.txt"]
+
+
+def test_other_settings_never_mix_with_what_is_there(tmp_path: Path) -> None:
+    files, out = inputs(tmp_path), tmp_path / "out"
+    old, new = Words(str(tmp_path), "old"), Words(str(tmp_path), "new")
+    assert do(old, files, out).done == 2
+    with pytest.raises(PoseTrackError, match=r"holds a run with other settings, weights or version \(a\)"):
+        do(new, files, out)
+    assert do(new, files[:1], out, overwrite=True).done == 1
+    assert do(new, files[:1], out).kept == 1
+    with pytest.raises(PoseTrackError, match="holds a run with other settings"):
+        do(old, files, out)  # what was done with them is forgotten
+    assert do(old, files[:1], out, overwrite=True).done == 1
+
+
+def test_results_of_nobody_knows_which_run_are_not_taken_for_ours(tmp_path: Path) -> None:
+    files, out = inputs(tmp_path), tmp_path / "out"
+    out.mkdir()
+    (out / "b.out").write_text("mine")
+    with pytest.raises(
+        PoseTrackError, match=r"b\.out exists already \(1 such files\) and is not of this run"
+    ):
+        do(Words(str(tmp_path)), files, out)
+    assert {path.name for path in out.iterdir()} == {"b.out"}
+    assert do(Words(str(tmp_path)), files, out, overwrite=True).done == 2
+
+
+def test_a_changed_input_is_another_task(tmp_path: Path) -> None:
+    files, out = inputs(tmp_path), tmp_path / "out"
+    assert do(Words(str(tmp_path)), files, out).done == 2
+    files[0].write_text("another text")
+    with pytest.raises(PoseTrackError, match=r"a\.out exists already"):
+        do(Words(str(tmp_path)), files, out)
+    result = do(Words(str(tmp_path)), files, out, overwrite=True)
+    assert (result.done, result.kept) == (1, 1)
+    assert (out / "a.out").read_text() == "another text"
+    assert len(list((out / ".posetrack" / "done").iterdir())) == 2
+
+
+def test_what_failed_is_said_again_until_it_is_retried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    assert main(words(videos[:1], out, "--jobs", "1")) == 0
-    assert main(words(videos[:1], out, "--jobs", "1", "--flow", "none")) == 1
-    assert "v8.jsonl exists already" in capsys.readouterr().err
-    assert read_jsonl(out / "v8.jsonl").header.models["flow"] == "lucas_kanade"
-    assert main(words(videos[:1], out, "--jobs", "1", "--flow", "none", "--overwrite", "--retry-failed")) == 0
-    assert read_jsonl(out / "v8.jsonl").header.models["flow"] == "none"
-
-
-def kill_workers(out: Path, identity: str, times: int, stop: threading.Event) -> None:
-    """Send SIGKILL to whoever works on the task, so many times."""
-    killed: set[int] = set()
-    while len(killed) < times and not stop.wait(0.005):
-        for path in (out / ".posetrack" / "work").glob(f"{identity}-*"):
-            pid = int(path.name.rsplit("-", 1)[1])
-            if pid not in killed:
-                killed.add(pid)
-                os.kill(pid, signal.SIGKILL)
-
-
-def test_a_video_that_kills_its_workers_is_set_aside_and_the_rest_is_done(
-    videos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    broken = tmp_path / "broken.mp4"
-    broken.write_text("this is no video")
-    out = tmp_path / "out"
-    poison = task_id(make_tasks([str(videos[0])])[0], TrackJob(video=False).identity())
-    stop = threading.Event()
-    killer = threading.Thread(target=kill_workers, args=(out, poison, MAX_TRIES, stop))
-    killer.start()
-    try:
-        code = main(words([*videos[:2], broken], out, "--jobs", "2"))
-    finally:
-        stop.set()
-        killer.join()
-    said = capsys.readouterr()
-    assert code == 1
-    assert "1 done, 0 kept from before, 2 failed" in said.out
-    assert f"v8.mp4: it killed its worker {MAX_TRIES} times" in said.err
-    assert "broken.mp4" in said.err
-    assert results(out) == {"v9": 9}
-    assert not (out / ".posetrack" / "work").exists()
+    files, out = inputs(tmp_path), tmp_path / "out"
+    files[0].write_text("broken")
+    assert do(Words(str(tmp_path)), files, out).failed == 1
+    assert do(Words(str(tmp_path)), files, out).failed == 1
+    assert f"{files[0]} failed before: {files[0]} is broken" in capsys.readouterr().err
+    assert len((tmp_path / "a.begun").read_text().split()) == 1
     assert main(["status", str(out)]) == 1
-    assert "1 done, 0 running, 2 failed, 0 left" in capsys.readouterr().out
-    assert main(words(videos[:2], out, "--jobs", "1", "--retry-failed")) == 0
-    assert results(out)["v8"] == 8
+    assert "1 done, 0 running, 1 failed, 0 left" in capsys.readouterr().out
+    assert main(["status", str(out), "--retry-failed"]) == 0
+    assert do(Words(str(tmp_path)), files, out).failed == 1
+    assert len((tmp_path / "a.begun").read_text().split()) == 2
 
 
-def children(pid: int) -> set[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return {int(word) for word in found.stdout.split()}
-
-
-def test_a_killed_driver_leaves_no_process_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    videos = [tmp_path / f"{n}.mp4" for n in range(3)]
-    for n, path in enumerate(videos):
-        media.write_video(path, (media.picture(i % 256) for i in range(500 if n == 2 else 8)))
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "posetrack", *words(videos, out, "--jobs", "2")]
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (out / "0.jsonl").exists() and not (out / "1.jsonl").exists():
-        assert driver.poll() is None
-        time.sleep(0.02)
-    workers = children(driver.pid)
-    assert workers
-    driver.kill()
-    driver.wait()
-    while any(alive(pid) for pid in workers):
-        time.sleep(0.05)
-    before = results(out)
-    assert "2" not in before  # the long one was at work
-    again = subprocess.run(command, capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
-    assert results(out) == {"0": 8, "1": 8, "2": 500}
-    kept = re.search(r"(\d) done, (\d) kept", again.stdout)
-    assert kept is not None
-    assert int(kept[1]) + int(kept[2]) == 3
-    assert int(kept[2]) >= 1
-    assert not (out / ".posetrack" / "work").exists()
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-
-
-def test_what_another_process_holds_is_left_to_it(
-    videos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    task = task_id(make_tasks([str(videos[0])])[0], TrackJob(video=False).identity())
-    with Folder(out).claim(task) as mine:
+def test_status_counts_what_is_held_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files, out = inputs(tmp_path), tmp_path / "out"
+    job = Words(str(tmp_path))
+    run = Run(job, str(out), here)
+    run.plan(make_tasks(map(str, files)))
+    with Folder(out).claim(run.id(make_tasks([str(files[0])])[0])) as mine:
         assert mine
-        assert main(words(videos[:1], out, "--jobs", "1")) == 0
         assert main(["status", str(out)]) == 0
-    said = capsys.readouterr()
-    assert "another process is at it" in said.err
-    assert "1 running" in said.out
-    assert results(out) == {}
+    assert "0 done, 1 running, 0 failed, 2 left" in capsys.readouterr().out
+
+
+def test_a_worker_of_another_version_refuses(tmp_path: Path) -> None:
+    theirs = Request(str(tmp_path), TrackJob(), TrackJob().identity() | {"release": "0123456789abcdef"})
+    with pytest.raises(PoseTrackError, match="another release of posetrack, or other files, than the driver"):
+        Worker(theirs)
+
+
+NO_RAY = "import sys; sys.modules['ray'] = None; from posetrack.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(
@@ -172,35 +147,78 @@ def test_what_another_process_holds_is_left_to_it(
         (["--shard", "3"], "--shard 3: give I/N"),
         (["--shard", "4/3"], "--shard 4/3: give I/N"),
         (["--ray", "auto", "--jobs", "2"], "--ray shares out the work itself"),
+        (["--ray", "127.0.0.9:6399"], "--ray 127.0.0.9:6399: no Ray cluster there"),
         (["--jobs", "2", "--preset", "dark"], "unknown preset 'dark'"),
+        (["-", "--jobs", "2"], "standard input cannot be shared out"),
+        (["elsewhere/a.mp4", "--jobs", "2"], "would both write a"),
     ],
 )
 def test_wrong_requests_start_nothing(
     more: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(words([tmp_path / "a.mp4"], tmp_path / "out", *more)) == 2
-    assert line in capsys.readouterr().err
-    assert not (tmp_path / "out" / ".posetrack").exists()
+    assert main(["track", str(tmp_path / "a.mp4"), *more, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
-def test_a_manifest_comes_back_and_says_which_line_is_broken(tmp_path: Path) -> None:
-    tasks = [Task("b.mp4", "b", 20, 1.5), Task("https://x.org/a.mp4", "a")]
-    write_manifest(tmp_path / "m.jsonl", tasks)
+def test_without_ray_there_is_one_line(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", NO_RAY, "track", "a.mp4", "--out", str(tmp_path / "out"), "--ray", "auto"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "posetrack: --ray needs Ray: pip install 'posetrack[cluster]'\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_networks_that_cannot_be_loaded_are_no_video_s_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "w.safetensors").write_text("no weights")
+    words = ["track", str(tmp_path / "a.mp4"), "--out", str(tmp_path / "out"), "--jobs", "2"]
+    assert main([*words, "--weights", str(tmp_path / "w.safetensors")]) == 2
+    assert "1 not done, no worker is left: " in (said := capsys.readouterr().err)
+    assert "w.safetensors" in said
+    assert {path.name for path in (tmp_path / "out" / ".posetrack").iterdir()} == {"manifest.jsonl"}
+
+
+def test_a_manifest_comes_back(tmp_path: Path) -> None:
+    tasks = [Task("/none/b.mp4", "b", 20, 1.5), Task("https://x.org/a.mp4", "a", start=1.0, end=2.5)]
+    (tmp_path / "m.jsonl").write_bytes(manifest_lines(tasks))
     assert read_manifest(tmp_path / "m.jsonl") == tasks
-    with (tmp_path / "m.jsonl").open("a") as file:
-        file.write('{"source": 7}\n')
-    with pytest.raises(PoseTrackError, match=r"m\.jsonl, line 3: .*expected \{\"source\": \"clip.mp4\"\}"):
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"source": 7}', '"source" is no name'),
+        ('{"stem": "a"}', "KeyError"),
+        ('["a.mp4"]', "TypeError"),
+        ('{"source": "a.mp4"', "JSONDecodeError"),
+        ("", "JSONDecodeError"),
+        ('{"source": "a.mp4", "stem": "../a"}', '"stem" is no plain name'),
+        ('{"source": "a.mp4", "stem": ".a"}', '"stem" is no plain name'),
+        ('{"source": "a.mp4", "start": 2, "end": 1}', '"start" is not before "end"'),
+        ('{"source": "a.mp4", "start": "soon"}', "ValueError"),
+        ('{"source": "a.mp4", "start": NaN}', '"start" is not before "end"'),
+    ],
+)
+def test_a_broken_line_is_named(line: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text(f'{{"source": "b.mp4"}}\n{line}\n')
+    with pytest.raises(
+        PoseTrackError, match=r"m\.jsonl, line 2: .*expected \{\"source\": \"clip.mp4\"\}"
+    ) as no:
         read_manifest(tmp_path / "m.jsonl")
-    (tmp_path / "m.jsonl").write_text(json.dumps({"source": "clips/a.mp4"}) + "\n")
-    assert read_manifest(tmp_path / "m.jsonl") == [Task("clips/a.mp4", "a")]
+    assert why in str(no.value)
 
 
-def test_what_a_tasks_id_depends_on() -> None:
-    task, settings = Task("a.mp4", "a", 10, 1.0), TrackSettings()
-    mine = task_id(task, settings.identity())
-    assert mine == task_id(task, TrackSettings(device="cuda", batch_size=16).identity())  # same results
-    assert mine != task_id(Task("a.mp4", "a", 11, 1.0), settings.identity())
-    assert mine != task_id(task, TrackSettings(trails=True).identity())
+def test_what_a_task_s_id_depends_on() -> None:
+    task, job = Task("a.mp4", "a", 10, 1.0), TrackJob()
+    mine = task_id(task, job.identity())
+    assert mine == task_id(task, TrackJob(device="cuda", batch_size=16).identity())  # same results
+    assert mine != task_id(Task("a.mp4", "a", 11, 1.0), job.identity())
+    assert mine != task_id(Task("a.mp4", "a", 10, 1.0, end=5.0), job.identity())
+    assert mine != task_id(task, TrackJob(trails=True).identity())
 
 
 @pytest.mark.parametrize("count", [1, 3, 7])
