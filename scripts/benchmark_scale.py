@@ -61,7 +61,7 @@ def measure(
             for name, (threads, flags) in VARIANTS.items():
                 folder = str(Path(place, f"{number}-{threads}-{flags[1]}"))
                 runs[name].append(timed(["track", *map(str, videos), "--out", folder, *flags], threads))
-            lines, clip = f"{folder}/0.jsonl", f"{place}/{number}.mp4"
+            lines, clip = f"{folder}/0.jsonl", f"{place}/drawn-{number}.mp4"
             runs[DRAWING].append(timed(["render", lines, str(videos[0]), "--out", clip], "1"))
             runs["start-up"].append(timed(["track", str(tiny), "--out", f"{folder}-tiny", "--no-video"], "1"))
             print(number, {name: done[-1] for name, done in runs.items()}, flush=True)
