@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from posetrack.types import Frame, Tracks
     from posetrack.video import Video
 
-OVERLAP = 5.0  # seconds; the trackers here remember nobody for longer than 3
+OVERLAP = 5.0  # seconds; the light preset remembers nobody for longer than 3 (docs/scale.md)
 AHEAD = 8  # decoded frames that wait for the networks
 
 Span = tuple[float | None, float | None]  # seconds from where to where; None: the beginning, the end
