@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from posetrack.datasets.names import TRAINING
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 from posetrack.training.recipe import Recipe
-from posetrack.training.sources import LICENCES, SETS
+from posetrack.training.sources import LICENCES
 from posetrack.zoo import read_metadata
 
 
@@ -40,7 +41,7 @@ def trained(
         "recipe": recipe.name,
         "input_width": str(recipe.width),
         "input_height": str(recipe.height),
-        "trained_on": " and ".join(SETS[name] for name in recipe.sets),
+        "trained_on": " and ".join(TRAINING[name] for name in recipe.sets),
         "pictures": str(pictures),
         "validation": json.dumps(dict(results)),
         **facts,

@@ -94,17 +94,28 @@ class PoseTask(Task):
 
     def loss(self, network: Network, batch: Mapping[str, Tensor], stage: Stage, step: int) -> Tensor:
         inputs = normalise(batch["crops"])  # (B, 3, H, W), channels last
-        heatmaps = network(inputs)
+        output = network(inputs)
+        maps = output if isinstance(output, list) else [output]
+        # Intermediate maps are learned by the squared error, each with the sigma of its scale.
+        kinds = ["mse"] * (len(maps) - 1) + [self.recipe.loss]
+        sigmas = [stage.sigma * heatmaps.shape[3] / maps[0].shape[3] for heatmaps in maps]
+        parts = zip(maps, kinds, sigmas, strict=True)
+        return torch.stack([self._compare(inputs, *part, batch) for part in parts]).sum()
+
+    def _compare(
+        self, inputs: Tensor, heatmaps: Tensor, kind: str, sigma: float, batch: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Loss of one of the network's outputs (B, K, h, w)."""
         W, (h, w) = inputs.shape[3], heatmaps.shape[2:]
         points, weights = batch["points"] * (w / W), batch["weights"]  # heatmap pixels
-        if self.recipe.loss == "cross_entropy":
-            targets, weights = self._distribution(inputs, points, batch, (w, h), stage.sigma)
+        if kind == "cross_entropy":
+            targets, weights = self._distribution(inputs, points, batch, (w, h), sigma)
             with torch.autocast(heatmaps.device.type, enabled=False):
                 return spatial_cross_entropy(heatmaps, targets, weights)
         draw = official_targets if self.recipe.targets == "official" else unbiased_targets
-        compare = joints_mse if self.recipe.loss == "mse" else joints_ohkm
+        compare = joints_mse if kind == "mse" else joints_ohkm
         with torch.autocast(heatmaps.device.type, enabled=False):
-            return compare(heatmaps, *draw(points, weights, (w, h), stage.sigma))
+            return compare(heatmaps, *draw(points, weights, (w, h), sigma))
 
     def _distribution(
         self, inputs: Tensor, points: Tensor, batch: Mapping[str, Tensor], size: tuple[int, int], sigma: float
@@ -124,8 +135,7 @@ class PoseTask(Task):
     def decoding(self, stage: Stage) -> Decoding:
         """How the network's output is read."""
         softmax = self.recipe.loss == "cross_entropy"
-        decoder = "quarter" if self.recipe.targets == "official" else "dark"
-        return Decoding(self.recipe.skeleton, stage.size, stage.sigma, softmax, decoder)  # type: ignore[arg-type]
+        return Decoding(self.recipe.skeleton, stage.size, stage.sigma, softmax, self.recipe.decoder)
 
     def validate(self, network: nn.Module, stage: Stage, ranks: Ranks) -> Validation:
         result = Validation()
@@ -162,6 +172,7 @@ class PoseTask(Task):
             "skeleton": recipe.skeleton.name,
             "sigma": str(recipe.sigma),
             "heatmap": "softmax" if recipe.loss == "cross_entropy" else "gaussian",
+            "decoding": recipe.decoder,
             **({"unlabelled": ",".join(unlabelled)} if unlabelled else {}),
             **({"edge_probability": str(recipe.edge_probability)} if recipe.edge_probability else {}),
             **(

@@ -45,7 +45,7 @@ def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     path = tmp_path / "weights.safetensors"
     facts = PoseTask(recipe, stick_people(1, recipe.skeleton)).facts()
     trained(recipe, network, path, 1234, {"pck": 50.0}, facts)
-    loaded, settings = load_network("light", path, decoder="dark")
+    loaded, settings = load_network("light", path)
     assert settings.skeleton is SKELETONS[recipe.skeleton.name]
     assert settings.input_size == (recipe.width, recipe.height)
     assert (settings.sigma, settings.softmax) == (recipe.sigma, recipe.loss == "cross_entropy")
