@@ -1,7 +1,7 @@
 """What data sets are called in the metadata of weights and in the catalogue, and when a score is no news.
 
 >>> seen_in_training("COCO train2017 and MPII Human Pose, training split", "mpii", "train")
-'the weights were trained on MPII Human Pose, training split: scores there say little of new pictures'
+'the weights were trained on MPII Human Pose, training split: that says little of new pictures'
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def seen_in_training(trained_on: str, data: str, split: str) -> str:
     kin = _YEARS if data in _YEARS else (data,)
     known = [TRAINING[name] for name in kin if TRAINING[name] in trained_on]
     if split == "train" and known:
-        return f"the weights were trained on {known[0]}: scores there say little of new pictures"
+        return f"the weights were trained on {known[0]}: that says little of new pictures"
     if data in _PHOTOS and _EVERYDAY in trained_on:
         return f"the weights learned from photos of COCO and MPII, some of which may be in {data} {split}"
     photos = [TRAINING[name] for name in _PHOTOS if TRAINING[name] in trained_on]

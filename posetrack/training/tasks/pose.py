@@ -38,7 +38,7 @@ Benchmark = Callable[[nn.Module], dict[str, float]]  # official numbers of a net
 
 
 class PoseTask(Task):
-    first_and_last = ("conv1", "final_layer")
+    first_and_last = ("conv1", "stem", "final_layer", "heads")
 
     def __init__(
         self,
