@@ -56,7 +56,8 @@ class CPN(ResNetTrunk):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                if module.bias is not None:
+                if module.bias is not None:  # a convolution that puts out heatmaps: flat to begin with
+                    nn.init.normal_(module.weight, std=0.001)
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:

@@ -50,7 +50,8 @@ class Hourglass(nn.Module):
             )
             for _ in stacks
         )  # fmt: skip
-        self.heads = nn.ModuleList(nn.Conv2d(D, keypoints, 1) for _ in stacks)
+        heads = [nn.Conv2d(D, keypoints, 1) for _ in stacks]
+        self.heads = nn.ModuleList(heads)
         self.features_on = nn.ModuleList(nn.Conv2d(D, D, 1) for _ in between)  # what the next stack is told
         self.heatmaps_on = nn.ModuleList(nn.Conv2d(keypoints, D, 1) for _ in between)
         for module in self.modules():
@@ -58,6 +59,8 @@ class Hourglass(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
+        for head in heads:
+            nn.init.normal_(head.weight, std=0.001)  # training starts from flat heatmaps
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         H, W = x.shape[2:]

@@ -60,6 +60,11 @@ class ResNetTrunk(nn.Module):
             the taps of their 3x3 convolutions instead.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, config: ResNetConfig, stride: int = 32) -> None:
         super().__init__()
         C, outputs = config.width, config.outputs

@@ -67,7 +67,7 @@ BASELINES = (
 )
 
 # The other networks of Table 1, and Figure 2 (d). Their own papers train each in another way; here they learn
-# as HRNet does, so that nothing but the network differs. CPN's second row mines hard keypoints in its last net.
+# as HRNet does, so that nothing but the network differs. CPN's second row mines hard keypoints in RefineNet.
 COCO_CPN = replace(COCO_W32, name="coco_cpn_r50_256x192", network="cpn_r50")
 COCO_HOURGLASS = replace(COCO_W32, name="coco_hourglass_256x192", network="hourglass_8", init="nothing")
 OTHERS = (

@@ -38,9 +38,9 @@ follow from one count: 35.6 / 15.7 = 2.27, but at 384x288 R152 costs exactly 2.2
 
 Our CPN costs less than print because a step up its pyramid does the 1x1 convolution before the enlarging,
 where it costs a quarter. The network of Insafutdinov et al. is not drawn; ours is a ResNet-101 with dilated
-layer3 and layer4 and a 1x1 convolution at 1/8. Two hourglasses go by the name of Newell et al.: in the text of
-their paper two 1x1 convolutions follow each hourglass, in their code a residual block stands before these. The
-printed GFLOPs are those of the text, the printed parameters those of neither:
+layer3 and layer4 and a 1x1 convolution at 1/8. Two hourglasses go by the name of Newell et al.: in the text
+of their paper two 1x1 convolutions follow each hourglass, in their code a residual block stands before these.
+The printed GFLOPs are those of the text, the printed parameters those of neither:
 
 {costs.hourglasses()}
 

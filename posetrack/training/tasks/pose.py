@@ -33,12 +33,13 @@ from posetrack.training.tasks.task import Network, Task, Validation
 from posetrack.training.tasks.teacher import Teacher
 from posetrack.types import Poses, Tracks
 
+HEADS = ("final_layer", "heads", "guesses")  # modules that put heatmaps out
 SHOWN = 16  # people in the picture of predictions
 Benchmark = Callable[[nn.Module], dict[str, float]]  # official numbers of a network, the one to go by first
 
 
 class PoseTask(Task):
-    first_and_last = ("conv1", "stem", "final_layer", "heads")
+    first_and_last = ("conv1", "stem", *HEADS)
 
     def __init__(
         self,
@@ -184,9 +185,9 @@ class PoseTask(Task):
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation, but a small last layer, so that training starts from flat heatmaps."""
+    """He initialisation, but small layers before heatmaps, so that training starts from flat ones."""
     for name, module in network.named_modules():
-        if name == "final_layer" and isinstance(module, nn.Conv2d):
+        if name.startswith(HEADS) and isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.normal_(module.weight, std=0.01)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

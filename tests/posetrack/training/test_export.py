@@ -54,7 +54,7 @@ LIGHT_DATA = (
         "hourglass",
         "cpn",
         "dilated",
-    ],  # fmt: skip
+    ],
 )
 def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     network = models.create(recipe.network_name, len(recipe.skeleton)).eval()
