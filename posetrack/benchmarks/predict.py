@@ -89,14 +89,12 @@ def metadata(weights: Path | None) -> Mapping[str, str]:
 
 def trained_on(weights: Path | None, model: str | None) -> str:
     """What the weights learned from, as they or the catalogue say; '' where nobody says it."""
-    if facts := metadata(weights):
-        return f"{facts.get('trained_on', '')}; began with {facts.get('began_with', 'none')}"
-    known = [
-        entry.trained_on
-        for entry in catalog.CATALOG.values()
-        if (entry.name == model if weights is None else entry.file_name == weights.name)
-    ]
-    return known[0] if known else ""
+    if weights is None:
+        return catalog.CATALOG[model].trained_on if model in catalog.CATALOG else ""
+    facts = metadata(weights)
+    published = catalog.trained_on(facts.get("source", weights.name))  # `posetrack convert` notes the source
+    said = (facts.get("trained_on", ""), facts.get("began_with", ""), published)
+    return "; ".join(filter(None, said))
 
 
 def _unsaid(weights: Path | None) -> str:

@@ -15,7 +15,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 from posetrack.training.recipe import Recipe
 from posetrack.training.sources import LICENCES
-from posetrack.zoo import read_metadata
+from posetrack.zoo import catalog, read_metadata
 
 
 def trained(
@@ -56,7 +56,8 @@ def trained(
 def origin_of(path: Path) -> dict[str, str]:
     """What metadata of a network say of the weights that it began with: which, and what binds them."""
     facts = read_metadata(path) if path.suffix == ".safetensors" else {}
-    trained_on = f", trained on {facts['trained_on']}" if "trained_on" in facts else ""
+    sets = facts.get("trained_on") or catalog.trained_on(path.name)
+    trained_on = f", trained on {sets}" if sets else ""
     seen = f", {facts['pictures']} pictures" if "pictures" in facts else ""
     return {
         "began_with": path.name + trained_on + seen,

@@ -72,6 +72,11 @@ def find(name: str) -> Weights:
     return CATALOG[name]
 
 
+def trained_on(file_name: str) -> str:
+    """What the published file of that name learned from; '' where none has it."""
+    return next((entry.trained_on for entry in CATALOG.values() if entry.file_name == file_name), "")
+
+
 _MMPOSE = "https://download.openmmlab.com/mmpose"
 _MMPOSE_COCO = f"{_MMPOSE}/v1/body_2d_keypoint/topdown_heatmap/coco"
 _TORCHVISION = "https://download.pytorch.org/models"

@@ -111,6 +111,9 @@ def test_what_binds_weights_binds_those_that_began_with_them(tmp_path):
     facts = exported(LIGHT, tmp_path / "again.safetensors", origin=origin)
     assert facts["licence"] == "trained on photos for research use only"  # said once
     assert origin_of(tmp_path / "resnet50.pth") == {"began_with": "resnet50.pth"}
+    published = "hrnet_w32-36af842e.pth"  # of the catalogue
+    said = f"{published}, trained on ImageNet, training split"
+    assert origin_of(tmp_path / published) == {"began_with": said}
 
 
 def test_names_of_shapes():
