@@ -90,7 +90,7 @@ def metadata(weights: Path | None) -> Mapping[str, str]:
 def trained_on(weights: Path | None, model: str | None) -> str:
     """What the weights learned from, as they or the catalogue say; '' where nobody says it."""
     if weights is None:
-        return catalog.CATALOG[model].trained_on if model in catalog.CATALOG else ""
+        return catalog.CATALOG[model].trained_on if model and model in catalog.CATALOG else ""
     facts = metadata(weights)
     published = catalog.trained_on(facts.get("source", weights.name))  # `posetrack convert` notes the source
     said = (facts.get("trained_on", ""), facts.get("began_with", ""), published)

@@ -97,8 +97,9 @@ class PoseTask(Task):
         inputs = normalise(batch["crops"])  # (B, 3, H, W), channels last
         output = network(inputs)
         maps = output if isinstance(output, list) else [output]
-        # Intermediate maps are learned by the squared error, each with the sigma of its scale.
-        kinds = ["mse"] * (len(maps) - 1) + [self.recipe.loss]
+        # Intermediate maps have the sigma of their scale; hard keypoints are mined in the last alone.
+        early = "mse" if self.recipe.loss == "ohkm" else self.recipe.loss
+        kinds = [early] * (len(maps) - 1) + [self.recipe.loss]
         sigmas = [stage.sigma * heatmaps.shape[3] / maps[0].shape[3] for heatmaps in maps]
         parts = zip(maps, kinds, sigmas, strict=True)
         return torch.stack([self._compare(inputs, *part, batch) for part in parts]).sum()
