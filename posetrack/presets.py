@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from posetrack.errors import PoseTrackError
 from trackers import TRACKERS, Tracker
@@ -27,7 +27,6 @@ class Preset:
     flow: str  # see flow.create
     flow_scale: float | None  # size at which flow is computed; None: the method's own choice
     min_joint_score: float  # joints below it are neither drawn nor exported
-    decoder: Literal["quarter", "dark"] = "quarter"
     flip_test: bool = False
     hide_outside_frame: bool = True  # joints there count as unseen; the paper's evaluation keeps them
     confirm_frames: int = 3  # identities seen in fewer frames are left out; the paper keeps them
@@ -44,7 +43,6 @@ LIGHT = Preset(
     detector="light",
     detector_score=0.4,
     pose="light",
-    decoder="dark",
     flow="lucas_kanade",
     flow_scale=None,
     min_joint_score=0.5,
@@ -148,14 +146,14 @@ def load(
 
     chosen, place = find(preset), find_device(device)
     file = None if weights is None else Path(weights)
-    score, dark, flip = chosen.detector_score, chosen.decoder, chosen.flip_test
+    score, flip = chosen.detector_score, chosen.flip_test
     the_detector, detector_name = _part(
         detector, chosen.detector, lambda name: detectors.create(name, device=place, min_score=score)
     )
     the_estimator, pose_name = _part(
         estimator,
         chosen.pose,
-        lambda name: networks.create(name, device=place, weights=file, decoder=dark, flip_test=flip),
+        lambda name: networks.create(name, device=place, weights=file, flip_test=flip),
     )
     scale = flow_scale or chosen.flow_scale
     the_flow, flow_name = _part(flow, chosen.flow, lambda name: create_flow(name, place, scale))

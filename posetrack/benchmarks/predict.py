@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from posetrack.datasets.people import Image
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.pose.crop import crop_regions
 from posetrack.pose.estimator import HeatmapEstimator
+from posetrack.pose.heatmap import Decoder
 from posetrack.pose.networks import load_network
 from posetrack.progress import progress
 from posetrack.runtime.device import find_device
@@ -32,7 +33,6 @@ from posetrack.types import Detections, Frame, Poses
 from posetrack.zoo import catalog
 from posetrack.zoo.loading import describe
 
-Decoder = Literal["quarter", "dark"]
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
 
@@ -65,36 +65,36 @@ def load_estimator(
         weights: any file that the zoo reads; None takes the published weights named by `model`.
         model: name of published weights that are used in the same way (network, joints, input size, sigma),
             for files that do not say it themselves.
-        decoder: how heatmaps are read; None is as the weights were trained: "dark" for softmax heatmaps and
-            unbiased targets, else "quarter".
+        decoder: how crops are cut and heatmaps read; None is as the weights were trained.
 
     Raises:
         PoseTrackError: the file is missing, broken, of another network, or does not say how it is used.
     """
-    usage = _usage(weights, model)
-    chosen = decoder or ("dark" if _unbiased(usage) else "quarter")
-    network, settings = load_network(model or "light", weights, decoder=chosen, flip_test=flip)
-    place = find_device(device)
-    return HeatmapEstimator.fast(network, replace(settings, half=False), place)
-
-
-def _usage(weights: Path | None, model: str | None) -> Mapping[str, str]:
-    """What the file says of its network, or what the zoo knows of the named weights."""
     facts = metadata(weights)
-    if "model" not in facts:
-        if model is None:
-            raise PoseTrackError(_unsaid(weights))
-        return {"decoding": catalog.find(model).decoding}
-    if model is not None and catalog.find(model).network != facts["model"]:
+    if "model" not in facts and model is None:
+        raise PoseTrackError(_unsaid(weights))
+    if "model" in facts and model is not None and catalog.find(model).network != facts["model"]:
         raise PoseTrackError(
             f"--model {model}: {weights} says that it is of {facts['model']}; leave --model out"
         )
-    return facts
+    network, settings = load_network(model or "light", weights, decoder=decoder, flip_test=flip)
+    place = find_device(device)
+    return HeatmapEstimator.fast(network, replace(settings, half=False, clip_scores=False), place)
 
 
 def metadata(weights: Path | None) -> Mapping[str, str]:
     """What a safetensors file says of itself; nothing for other kinds, and for no file."""
     return zoo.read_metadata(weights) if weights is not None and weights.suffix == ".safetensors" else {}
+
+
+def trained_on(weights: Path | None, model: str | None) -> str:
+    """What the weights learned from, as they or the catalogue say; '' where nobody says it."""
+    if weights is None:
+        return catalog.CATALOG[model].trained_on if model and model in catalog.CATALOG else ""
+    facts = metadata(weights)
+    published = catalog.trained_on(facts.get("source", weights.name))  # `posetrack convert` notes the source
+    said = (facts.get("trained_on", ""), facts.get("began_with", ""), published)
+    return "; ".join(filter(None, said))
 
 
 def _unsaid(weights: Path | None) -> str:
@@ -110,10 +110,6 @@ def _unsaid(weights: Path | None) -> str:
         f"{weights} does not say for which joints and input size it is: add --model with the name of "
         f"published weights used in the same way{f', such as {alike[0]}' if alike else ''}"
     )
-
-
-def _unbiased(usage: Mapping[str, str]) -> bool:
-    return usage.get("heatmap") == "softmax" or usage.get("decoding") == "dark"
 
 
 def find_people(

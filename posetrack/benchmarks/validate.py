@@ -14,7 +14,7 @@ from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.datasets.people import HeldOut, Image, Person
 from posetrack.errors import InputError
 from posetrack.pose.crop import crop_affines, crop_cpu, crop_regions, heatmap_to_picture, normalise
-from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import Decoder, decode, merge_flipped, softmax_heatmaps
 from posetrack.skeletons import Skeleton
 
 CHUNK = 64  # people per forward pass
@@ -29,6 +29,10 @@ class Decoding:
     sigma: float  # of the training targets, heatmap pixels
     softmax: bool = True  # trained by cross-entropy: the output is logits
     decoder: Decoder = "dark"
+
+    @property
+    def udp(self) -> bool:
+        return self.decoder == "udp"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +85,13 @@ def locate(
         be read, and the reasons of these.
     """
     network.eval()
-    size, K = decoding.size, len(decoding.skeleton)
+    size, udp, K = decoding.size, decoding.udp, len(decoding.skeleton)
     points, scores, lost = np.full((len(people), K, 2), np.nan), np.full((len(people), K), np.nan), []
     for start in range(0, len(people), CHUNK):
         chunk = range(start, min(start + CHUNK, len(people)))
         regions = crop_regions(np.stack([people[i].box for i in chunk]), size[0] / size[1])
         crops, seen = [], np.ones(len(chunk), bool)
-        for n, affine in enumerate(crop_affines(regions, size)):
+        for n, affine in enumerate(crop_affines(regions, size, udp)):
             try:
                 crops.append(crop_cpu(images[people[chunk[n]].image], affine[None], size))
             except InputError as error:
@@ -95,7 +99,7 @@ def locate(
                 seen[n] = False
         if crops:
             found, peaks, heatmap_size = _decode(network, torch.cat(crops), decoding, device, flip)
-            points[start:][: len(chunk)][seen] = heatmap_to_picture(found, regions[seen], heatmap_size)
+            points[start:][: len(chunk)][seen] = heatmap_to_picture(found, regions[seen], heatmap_size, udp)
             scores[start:][: len(chunk)][seen] = peaks
     return points, scores, lost
 
@@ -114,8 +118,8 @@ def _decode(
     maps = heatmaps(inputs)
     if flip:
         order = torch.from_numpy(decoding.skeleton.flip_order).to(device)
-        maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order)
-    found = decode_dark(maps, decoding.sigma) if decoding.decoder == "dark" else decode_quarter(maps)
+        maps = merge_flipped(maps, heatmaps(inputs.flip(3)), order, shift=not decoding.udp)
+    found = decode(maps, decoding.decoder, decoding.sigma)
     points, scores = (t.double().cpu().numpy() for t in found)
     return points, scores, (maps.shape[3], maps.shape[2])
 

@@ -140,7 +140,7 @@ def _accelerator_parity() -> str:
     place = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else ""
     if not place:
         return "no accelerator to compare with the CPU"
-    network, settings = load_network("light", decoder="dark")
+    network, settings = load_network("light")
     crops = torch.rand(
         4, 3, settings.input_size[1], settings.input_size[0], generator=torch.Generator().manual_seed(0)
     )

@@ -34,7 +34,9 @@ def evaluate(
     box_score: Annotated[float, "detected boxes below it are left out"] = 0.0,
     detector: Annotated[str | None, "measure the boxes of this one, too, on everyday photos"] = None,
     flip: Annotated[bool, "do not look at the mirrored crop, too"] = True,
-    decoder: Annotated[Literal["quarter", "dark"] | None, "how heatmaps are read; else as trained"] = None,
+    decoder: Annotated[
+        Literal["quarter", "dark", "udp"] | None, "how crops are cut and heatmaps read; else as trained"
+    ] = None,
     oks_nms: Annotated[float, "OKS from which the better of two poses stays alone; 1: all"] = 0.9,
     soft_nms: Annotated[bool, "lower the others' rank instead, and take 20 people"] = False,
     split: Annotated[str, "of the data set"] = "val",
@@ -101,6 +103,8 @@ def _people(data: str, root: Path, network: dict[str, Any], options: dict[str, A
     if data == "everyday" and weights is None and model is None:
         weights = zoo.bundled("light_pose")
     estimator = load_estimator(weights, model, **network)
+    _warn_of_training(weights, model, data, options["split"])
+    _warn_of_training(None, options["detector"], data, options["split"])
     result = BENCHMARKS[data](estimator, root, Options(**options))
     summary = {
         "input_size": list(estimator.settings.input_size),
@@ -128,9 +132,19 @@ def _imagenet(root: Path, weights: Path | None, model: str | None, split: str, d
 
     place = find_device(device)
     network = load_classifier(weights, model, place)
+    _warn_of_training(weights, model, "imagenet", split)
     report, lost = classify(network, read_image_folder(root, split), torch.device(place))
     summary = {"device": place, "pictures": report.pictures, "metrics": report.to_json()}
     return _Measured(summary, report.table(), lost)
+
+
+def _warn_of_training(weights: Path | None, model: str | None, data: str, split: str) -> None:
+    """A line where the weights may have learned what they are measured on."""
+    from posetrack.benchmarks.predict import trained_on
+    from posetrack.datasets.names import seen_in_training
+
+    if reason := seen_in_training(trained_on(weights, model), data, split):
+        print(f"warning: {weights or model}: {reason}", file=sys.stderr)
 
 
 def _write(data: str, summary: Mapping[str, Any], results: Any, json: Path | None, save: Path | None) -> None:

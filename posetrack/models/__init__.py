@@ -53,8 +53,12 @@ def names() -> list[str]:
 
 def _networks() -> dict[str, Callable[[int], nn.Module]]:
     from posetrack.models.classifier import W18_SMALL_V1, W18_SMALL_V2
+    from posetrack.models.cpn import CPN
+    from posetrack.models.dilated import DilatedResNet
+    from posetrack.models.hourglass import Hourglass, HourglassConfig
     from posetrack.models.hrnet import LIGHT, W32, W48, HRNet, HRNetConfig
-    from posetrack.models.simple_baseline import BLOCKS, SimpleBaseline
+    from posetrack.models.resnet import BLOCKS
+    from posetrack.models.simple_baseline import SimpleBaseline
 
     pose = {"hrnet_w32": W32, "hrnet_w48": W48, "hrnet_light": LIGHT}
     imagenet = {f"hrnet_w{width}_c": HRNetConfig(width) for width in (18, 30, 32, 40, 44, 48, 64)}
@@ -62,6 +66,9 @@ def _networks() -> dict[str, Callable[[int], nn.Module]]:
     return {
         **{name: partial(HRNet, config) for name, config in pose.items()},
         **{f"simple_baseline_r{depth}": partial(SimpleBaseline, depth) for depth in BLOCKS},
+        **{f"cpn_r{depth}": partial(CPN, depth) for depth in BLOCKS},
+        **{f"dilated_r{depth}": partial(DilatedResNet, depth) for depth in BLOCKS},
+        **{f"hourglass_{n}": partial(Hourglass, HourglassConfig(n)) for n in (1, 2, 4, 8)},
         **{name: partial(_classifier, config) for name, config in imagenet.items()},
     }
 

@@ -60,8 +60,8 @@ W48 = HRNetConfig(width=48)
 LIGHT = HRNetConfig(width=16, modules=(1, 2, 2), blocks=2, stem=32, bottleneck=32, bottlenecks=2)
 
 
-def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+def conv3x3(inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation, bias=False)
 
 
 def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -89,16 +89,18 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions and a shortcut; puts out four times `planes` channels."""
+    """1x1, 3x3 and 1x1 convolutions and a shortcut; puts out `expansion` times `planes` channels."""
 
     expansion = 4
 
-    def __init__(self, inputs: int, planes: int, stride: int = 1) -> None:
+    def __init__(
+        self, inputs: int, planes: int, stride: int = 1, dilation: int = 1, expansion: int = expansion
+    ) -> None:
         super().__init__()
-        outputs = planes * self.expansion
+        outputs = planes * expansion
         self.conv1 = conv1x1(inputs, planes)
         self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = conv3x3(planes, planes, stride)
+        self.conv2 = conv3x3(planes, planes, stride, dilation)
         self.bn2 = nn.BatchNorm2d(planes)
         self.conv3 = conv1x1(planes, outputs)
         self.bn3 = nn.BatchNorm2d(outputs)

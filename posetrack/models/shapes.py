@@ -11,23 +11,29 @@ from typing import Any
 from torch import nn
 
 from posetrack.errors import PoseTrackError, shortened
+from posetrack.models.cpn import CPN, CPNConfig
+from posetrack.models.dilated import DilatedConfig, DilatedResNet
+from posetrack.models.hourglass import Hourglass, HourglassConfig
 from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.models.simple_baseline import SimpleBaseline, SimpleBaselineConfig
 
-Shape = HRNetConfig | SimpleBaselineConfig
+Shape = HRNetConfig | SimpleBaselineConfig | HourglassConfig | CPNConfig | DilatedConfig
 
-_CHANNELS = ("width", "stem", "bottleneck", "deconvolution")
+_CHANNELS = ("width", "stem", "bottleneck", "deconvolution", "features")
 _MOST_CHANNELS, _MOST_BLOCKS = 1024, 64
 
 _FAMILIES: dict[str, tuple[Callable[..., Any], Callable[..., nn.Module]]] = {
     "hrnet": (HRNetConfig, HRNet),
     "simple_baseline": (SimpleBaselineConfig, SimpleBaseline),
+    "hourglass": (HourglassConfig, Hourglass),
+    "cpn": (CPNConfig, CPN),
+    "dilated": (DilatedConfig, DilatedResNet),
 }
 
 
 def name_of(shape: Shape) -> str:
     """The name under which `models.create` makes networks of this shape."""
-    family = next(name for name, (config, _) in _FAMILIES.items() if isinstance(shape, config))  # type: ignore[arg-type]
+    family = next(name for name, (config, _) in _FAMILIES.items() if config is type(shape))
     values = {f.name: getattr(shape, f.name) for f in fields(shape)}
     changed = {
         f.name: values[f.name] for f in fields(shape) if f.default is MISSING or values[f.name] != f.default

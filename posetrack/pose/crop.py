@@ -2,6 +2,8 @@
 
 Source: the official affine (centre, scale = size / 200 x 1.25), which is a similarity: with
 k = out_width / (enlarged box width) a picture point (x, y) lands at (k (x - cx) + W/2, k (y - cy) + H/2).
+UDP (Huang et al., CVPR 2020) counts the steps between pixels instead of the pixels: W - 1 for W, H - 1 for H.
+Then the mirror image of a crop is the crop of the mirror image, and a heatmap needs no shift.
 """
 
 from __future__ import annotations
@@ -38,30 +40,43 @@ def crop_regions(boxes: NDArray[np.floating], aspect: float) -> NDArray[np.float
     return np.concatenate([centre, size], axis=1)
 
 
-def crop_affines(regions: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+def crop_affines(
+    regions: NDArray[np.float64], size: tuple[int, int], udp: bool = False
+) -> NDArray[np.float64]:
     """Matrices from picture pixels to pixels of the crop (or of the heatmap, given its size).
 
     Args:
         regions: (N, 4) of crop_regions.
         size: (width, height) of the crop.
+        udp: count the steps between pixels; x and y are then scaled a little differently.
 
     Returns:
-        (N, 2, 3).
+        (N, 2, 3), without rotation.
     """
-    k = size[0] / regions[:, 2]
+    k, middle = _scales(regions, size, udp)
     affines = np.zeros((len(regions), 2, 3))
-    affines[:, 0, 0] = affines[:, 1, 1] = k
-    affines[:, :, 2] = np.array(size) / 2 - k[:, None] * regions[:, :2]
+    affines[:, [0, 1], [0, 1]] = k
+    affines[:, :, 2] = middle - k * regions[:, :2]
     return affines
 
 
 def heatmap_to_picture(
-    points: NDArray[np.floating], regions: NDArray[np.float64], size: tuple[int, int]
+    points: NDArray[np.floating], regions: NDArray[np.float64], size: tuple[int, int], udp: bool = False
 ) -> NDArray[np.float64]:
     """Heatmap coordinates (N, K, 2) to picture pixels; `size` is the heatmap's (width, height)."""
-    k = size[0] / regions[:, 2]
-    moved: NDArray[np.float64] = (points - np.array(size) / 2) / k[:, None, None] + regions[:, None, :2]
+    k, middle = _scales(regions, size, udp)
+    moved: NDArray[np.float64] = (points - middle) / k[:, None] + regions[:, None, :2]
     return moved
+
+
+def _scales(
+    regions: NDArray[np.float64], size: tuple[int, int], udp: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Crop pixels per picture pixel (N, 2), and the crop pixel (2,) where a region's centre lands."""
+    lengths = np.array(size, np.float64)
+    if udp:
+        return (lengths - 1) / regions[:, 2:], (lengths - 1) / 2
+    return (lengths[0] / regions[:, [2]]).repeat(2, axis=1), lengths / 2
 
 
 def crop_cpu(image: NDArray[np.uint8], affines: NDArray[np.float64], size: tuple[int, int]) -> Tensor:
@@ -92,9 +107,8 @@ def crop_on_device(
         1/32 pixel and values to whole levels).
     """
     _, H, W, _ = images.shape
-    k, shift = affines[:, 0, 0], affines[:, :, 2]
-    columns = (np.arange(size[0]) - shift[:, :1]) / k[:, None]  # (N, w) picture x of each crop column
-    rows = (np.arange(size[1]) - shift[:, 1:]) / k[:, None]  # (N, h)
+    columns = (np.arange(size[0]) - affines[:, 0, 2:]) / affines[:, 0, :1]  # (N, w) picture x of each column
+    rows = (np.arange(size[1]) - affines[:, 1, 2:]) / affines[:, 1, 1:2]  # (N, h)
     x = torch.from_numpy(columns).to(images.device, torch.float32)
     y = torch.from_numpy(rows).to(images.device, torch.float32)
     x0, y0 = x.floor(), y.floor()

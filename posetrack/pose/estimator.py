@@ -25,7 +25,7 @@ from posetrack.pose.crop import (
     heatmap_to_picture,
     normalise,
 )
-from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import Decoder, decode, merge_flipped, softmax_heatmaps
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
@@ -49,6 +49,7 @@ class PoseSettings:
     unlabelled: tuple[str, ...] = ()  # joints that no training picture had: never reported
     calibration: Calibration | None = None  # of the joint scores; None leaves them as they are
     decoder: Decoder = "quarter"
+    clip_scores: bool = True  # a heatmap above 1 gives the score 1; officially its height, also in evaluation
     flip_test: bool = False
     max_crops: int = 64  # in memory at once, and per forward pass of a GPU
     half: bool = False  # bfloat16 where the hardware multiplies it
@@ -80,6 +81,7 @@ class HeatmapEstimator:
             network = network.to(self.device, self.dtype, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.network = network
         self.skeleton = settings.skeleton
+        self._udp = settings.decoder == "udp"
         self._flip_order = torch.from_numpy(self.skeleton.flip_order).to(self.device)
         self._reported = np.array([k not in settings.unlabelled for k in self.skeleton.keypoints])
 
@@ -130,24 +132,20 @@ class HeatmapEstimator:
         """Joints (n, K, 2) in picture pixels and their scores (n, K) for one chunk of people."""
         crops = normalise(self._crop(frames, owners, regions), self.dtype)
         heatmaps = self._heatmaps(crops)
-        decoded = (
-            decode_dark(heatmaps, self.settings.sigma)
-            if self.settings.decoder == "dark"
-            else decode_quarter(heatmaps)
-        )
+        decoded = decode(heatmaps, self.settings.decoder, self.settings.sigma)
         points, scores = (t.cpu().numpy() for t in decoded)
         h, w = heatmaps.shape[2:]
-        scores = np.clip(scores, 0, 1)
+        scores = np.clip(scores, 0, 1 if self.settings.clip_scores else None)
         if self.settings.calibration is not None:
             scores = self.settings.calibration(scores)
-        return heatmap_to_picture(points, regions, (w, h)), scores * self._reported
+        return heatmap_to_picture(points, regions, (w, h), self._udp), scores * self._reported
 
     def _crop(
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
     ) -> Tensor:
         """(n, H, W, 3) in 0..255; on CUDA the pictures go up once and are cropped there."""
         size = self.settings.input_size
-        affines = crop_affines(regions, size)
+        affines = crop_affines(regions, size, self._udp)
         shown = np.unique(owners)
         if self.device.type == "cpu":
             return torch.cat([crop_cpu(frames[i].image, affines[owners == i], size) for i in shown])
@@ -157,7 +155,8 @@ class HeatmapEstimator:
     def _heatmaps(self, crops: Tensor) -> Tensor:
         heatmaps = self._forward(crops)
         if self.settings.flip_test:
-            heatmaps = merge_flipped(heatmaps, self._forward(crops.flip(3)), self._flip_order)
+            mirrored = self._forward(crops.flip(3))
+            heatmaps = merge_flipped(heatmaps, mirrored, self._flip_order, shift=not self._udp)
         return heatmaps
 
     def _forward(self, crops: Tensor) -> Tensor:

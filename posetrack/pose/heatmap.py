@@ -1,4 +1,4 @@
-"""Joint positions from heatmaps: flip test, and peaks read with a quarter-pixel shift (HRNet) or by DARK.
+"""Joint positions from heatmaps: flip test; peaks with a quarter-pixel shift (HRNet), by DARK or as for UDP.
 
 B people, K keypoints, h x w heatmap. All functions run where their input lives. What they say of a person
 does not depend on the others, so there is no matrix product, which sums more rows in another order.
@@ -7,13 +7,19 @@ does not depend on the others, so there is no matrix product, which sums more ro
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Decoder = Literal["quarter", "dark"]
+from posetrack.zoo.catalog import Decoder as Decoder
+
+
+def decode(heatmaps: Tensor, decoder: Decoder, sigma: float) -> tuple[Tensor, Tensor]:
+    """Joints (B, K, 2) in heatmap pixels and their scores (B, K): one of the three functions below."""
+    if decoder == "dark":
+        return decode_dark(heatmaps, sigma)
+    return decode_udp(heatmaps) if decoder == "udp" else decode_quarter(heatmaps)
 
 
 def merge_flipped(heatmaps: Tensor, mirrored: Tensor, flip_order: Tensor, shift: bool = True) -> Tensor:
@@ -24,7 +30,8 @@ def merge_flipped(heatmaps: Tensor, mirrored: Tensor, flip_order: Tensor, shift:
         mirrored: (B, K, h, w), output for the mirrored crops.
         flip_order: (K,) int64, Skeleton.flip_order.
         shift: move the mirrored maps right by one pixel first (SHIFT_HEATMAP): strided convolutions
-            align to the left, so the mirror of a mirror sits one heatmap pixel off. Column 0 stays.
+            align to the left, so the mirror of a mirror sits one heatmap pixel off. Column 0 stays. Not for
+            UDP, whose crops are symmetric.
     """
     back = mirrored.flip(3)[:, flip_order]
     if shift:
@@ -95,12 +102,57 @@ def decode_dark(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     dxx = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4
     dyy = (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
     dxy = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / 4
-    determinant = dxx * dyy - dxy * dxy
-    curved = inner & (determinant != 0)
-    safe = torch.where(curved, determinant, torch.ones_like(determinant))
-    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=2) / safe[..., None]  # -H^-1 g
-    points = torch.stack([x, y], dim=2) + step * curved[..., None]
+    points = torch.stack([x, y], dim=2) + _newton(dx, dy, dxx, dyy, dxy, inner)
     return points * (scores > 0)[..., None], scores
+
+
+UDP_KERNEL = 11  # pixels; mmpose's networks of 384x288, too, though their sigma is 3
+
+
+def decode_udp(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """Peak of every heatmap, moved by a Newton step as mmpose does for UDP (refine_keypoints_dark_udp).
+
+    Unlike DARK it smooths always by the same kernel, differentiates among direct neighbours, and also moves
+    peaks at the border, beyond which the last pixels are repeated.
+
+    Args:
+        heatmaps: (B, K, h, w), any float type.
+
+    Returns:
+        As decode_quarter; the scores are the peaks of the maps as given, before smoothing.
+    """
+    heatmaps = heatmaps.float()
+    x, y, scores = peaks(heatmaps)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        reach = UDP_KERNEL // 2
+        kernel = _gaussian(UDP_KERNEL, heatmaps.device)
+        smooth = _weigh(_weigh(F.pad(heatmaps, (reach,) * 4), kernel, dim=2), kernel, dim=3)
+        # A map without a positive value is not read, so what it is scaled to does not matter.
+        scale = scores / smooth.amax(dim=(2, 3)).clamp_min(1e-10)
+        log = (smooth * scale[..., None, None]).clamp(1e-3, 50).log()
+    padded = F.pad(log, (1, 1, 1, 1), mode="replicate")
+
+    def at(i: int, j: int) -> Tensor:
+        return _at(padded, x + 1 + i, y + 1 + j)
+
+    dx, dy = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
+    tiny = torch.finfo(torch.float32).eps  # where the map is flat there is no step, but 0 / tiny
+    dxx = at(1, 0) - 2 * at(0, 0) + at(-1, 0) + tiny
+    dyy = at(0, 1) - 2 * at(0, 0) + at(0, -1) + tiny
+    dxy = (at(1, 1) - at(1, 0) - at(0, 1) + 2 * at(0, 0) - at(-1, 0) - at(0, -1) + at(-1, -1)) / 2
+    points = torch.stack([x, y], dim=2) + _newton(dx, dy, dxx, dyy, dxy)
+    return points * (scores > 0)[..., None], scores
+
+
+def _newton(
+    dx: Tensor, dy: Tensor, dxx: Tensor, dyy: Tensor, dxy: Tensor, allowed: Tensor | bool = True
+) -> Tensor:
+    """-H^-1 g (B, K, 2) of gradients and Hessians; no step where H has no inverse or none is allowed."""
+    determinant = dxx * dyy - dxy * dxy
+    curved = (determinant != 0) & allowed
+    safe = torch.where(curved, determinant, torch.ones_like(determinant))
+    step = torch.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], dim=2)
+    return step * (curved / safe)[..., None]
 
 
 def _at(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -114,10 +166,7 @@ def _smooth_about(heatmaps: Tensor, x: Tensor, y: Tensor, sigma: float) -> Tenso
     DARK then scales each map to its old peak; a step on the logarithm is the same without.
     """
     size = int(6 * sigma - 1) | 1  # 11 for sigma 2, 17 for sigma 3
-    deviation = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a kernel of this size
-    taps = torch.arange(size, device=heatmaps.device, dtype=torch.float32) - size // 2
-    kernel = torch.exp(-(taps**2) / (2 * deviation**2))
-    kernel = kernel / kernel.sum()
+    kernel = _gaussian(size, heatmaps.device)
     reach = size // 2 + 2  # pixels to each side that the blurred ones depend on
     padded = F.pad(heatmaps, (reach, reach, reach, reach))
     steps = torch.arange(2 * reach + 1, device=heatmaps.device)
@@ -126,9 +175,18 @@ def _smooth_about(heatmaps: Tensor, x: Tensor, y: Tensor, sigma: float) -> Tenso
     return _weigh(_weigh(windows, kernel, dim=2), kernel, dim=3)
 
 
+def _gaussian(size: int, device: torch.device) -> Tensor:
+    """(size,) taps that sum to 1."""
+    deviation = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # OpenCV's rule for a kernel of this size
+    taps = torch.arange(size, device=device, dtype=torch.float32) - size // 2
+    kernel = torch.exp(-(taps**2) / (2 * deviation**2))
+    return kernel / kernel.sum()
+
+
 def _weigh(windows: Tensor, kernel: Tensor, dim: int) -> Tensor:
-    """Sums of `len(kernel)` neighbours along one dimension, which leave 5 of it: one tap after the other."""
-    total = kernel[0] * windows.narrow(dim, 0, 5)
+    """Sums of `len(kernel)` neighbours along one dimension, one tap after the other; no padding."""
+    left = windows.shape[dim] - len(kernel) + 1
+    total = kernel[0] * windows.narrow(dim, 0, left)
     for i in range(1, len(kernel)):
-        total = total + kernel[i] * windows.narrow(dim, i, 5)
+        total = total + kernel[i] * windows.narrow(dim, i, left)
     return total

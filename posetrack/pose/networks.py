@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from posetrack.errors import PoseTrackError, shortened
 from posetrack.skeletons import SKELETONS
+from posetrack.zoo.catalog import Decoder
 
 if TYPE_CHECKING:
     from torch import nn
 
     from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
-    from posetrack.pose.heatmap import Decoder
 
 USAGE = {"model", "skeleton", "input_width", "input_height", "sigma"}  # what a file must say of its network
 
@@ -32,7 +33,7 @@ def create(
     *,
     device: str = "cpu",
     weights: Path | None = None,
-    decoder: Decoder = "quarter",
+    decoder: Decoder | None = None,
     flip_test: bool = False,
 ) -> HeatmapEstimator:
     """The estimator of that name; see `load_network`."""
@@ -43,7 +44,7 @@ def create(
 
 
 def load_network(
-    name: str, weights: Path | None = None, *, decoder: Decoder = "quarter", flip_test: bool = False
+    name: str, weights: Path | None = None, *, decoder: Decoder | None = None, flip_test: bool = False
 ) -> tuple[nn.Module, PoseSettings]:
     """A pose network with its weights, and how it is to be used.
 
@@ -51,6 +52,7 @@ def load_network(
         name: "light", or pose weights of the zoo.
         weights: a checkpoint of that network to use in place of its published weights, or one of ours
             (safetensors), which says itself what network, joints and input it is for.
+        decoder: how crops are cut and heatmaps read; None: as the weights were trained.
 
     Raises:
         PoseTrackError: the file is missing, broken, or of another network.
@@ -88,11 +90,26 @@ def load_network(
         sigma=metadata_number(usage, "sigma", path, 0.1, 100),
         softmax=usage.get("heatmap") == "softmax",
         unlabelled=unlabelled,
-        decoder=decoder,
+        decoder=decoder or trained_decoder(usage, path),
         flip_test=flip_test,
         half=True,
         calibration=Calibration.read(usage["calibration"]) if "calibration" in usage else None,
     )
+
+
+def trained_decoder(usage: Mapping[str, str], path: Path) -> Decoder:
+    """What fits the targets that a network learned from, by the metadata of its file.
+
+    Raises:
+        PoseTrackError: there is no such decoder.
+    """
+    decoding = usage.get("decoding", "dark" if usage.get("heatmap") == "softmax" else "quarter")
+    known: tuple[Decoder, ...] = get_args(Decoder)
+    if decoding not in known:
+        raise PoseTrackError(
+            f"{path}: its metadata say decoding is {shortened(decoding)!r}, expected {', '.join(known)}"
+        )
+    return decoding
 
 
 def _usage(name: str) -> dict[str, str]:
@@ -105,10 +122,6 @@ def _usage(name: str) -> dict[str, str]:
     entry = catalog.find(name)
     if entry.kind != "pose" or entry.input_size is None or entry.skeleton is None:
         raise PoseTrackError(f"'{name}' is no pose network: choose weights of the kind 'pose'")
-    if entry.decoding == "udp":
-        raise PoseTrackError(
-            f"'{name}' was trained on UDP crops, which this version does not make: choose another"
-        )
     height, width = entry.input_size
     return {
         "model": entry.network,
@@ -116,4 +129,5 @@ def _usage(name: str) -> dict[str, str]:
         "input_width": str(width),
         "input_height": str(height),
         "sigma": str(entry.sigma),
+        "decoding": entry.decoding,
     }

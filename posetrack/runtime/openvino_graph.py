@@ -149,18 +149,28 @@ def _convolution(
     return y if bias is None else ops.add(y, ops.reshape(bias, np.array([1, -1, 1, 1]), False))
 
 
-def _enlarge(x: Node, size: Sequence[int], up: float | None = None, across: float | None = None) -> Node:
+def _enlarge(x: Node, up: float | None, across: float | None, mode: str, coordinates: str) -> Node:
     if up is None or across is None:
         raise NotImplementedError("no translation of enlarging to a size, but by a factor")
     return ops.interpolate(
         x,
         ops.constant(np.array([up, across], np.float32)),
-        mode="nearest",
+        mode=mode,
         shape_calculation_mode="scales",
-        coordinate_transformation_mode="asymmetric",
+        coordinate_transformation_mode=coordinates,
         nearest_mode="floor",
         axes=ops.constant(np.array([2, 3])),
     )
+
+
+def _nearest(x: Node, size: Sequence[int], up: float | None = None, across: float | None = None) -> Node:
+    return _enlarge(x, up, across, "nearest", "asymmetric")
+
+
+def _bilinear(
+    x: Node, size: Sequence[int], align_corners: bool, up: float | None = None, across: float | None = None
+) -> Node:
+    return _enlarge(x, up, across, "linear_onnx", "align_corners" if align_corners else "half_pixel")
 
 
 def _max_pool(
@@ -196,7 +206,8 @@ OPERATIONS: dict[Any, Callable[..., Node]] = {
     aten.relu.default: ops.relu,
     aten.relu_.default: ops.relu,
     aten.max_pool2d_with_indices.default: _max_pool,
-    aten.upsample_nearest2d.default: _enlarge,
+    aten.upsample_nearest2d.default: _nearest,
+    aten.upsample_bilinear2d.default: _bilinear,
     aten.cat.default: lambda parts, dim=0: ops.concat(parts, dim),
     aten.add.Tensor: _add,
     aten.add_.Tensor: _add,

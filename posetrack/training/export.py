@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from posetrack.datasets.names import TRAINING
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 from posetrack.training.recipe import Recipe
-from posetrack.training.sources import LICENCES, SETS
-from posetrack.zoo import read_metadata
+from posetrack.training.sources import LICENCES
+from posetrack.zoo import catalog, read_metadata
 
 
 def trained(
@@ -40,7 +41,7 @@ def trained(
         "recipe": recipe.name,
         "input_width": str(recipe.width),
         "input_height": str(recipe.height),
-        "trained_on": " and ".join(SETS[name] for name in recipe.sets),
+        "trained_on": " and ".join(TRAINING[name] for name in recipe.sets),
         "pictures": str(pictures),
         "validation": json.dumps(dict(results)),
         **facts,
@@ -55,7 +56,8 @@ def trained(
 def origin_of(path: Path) -> dict[str, str]:
     """What metadata of a network say of the weights that it began with: which, and what binds them."""
     facts = read_metadata(path) if path.suffix == ".safetensors" else {}
-    trained_on = f", trained on {facts['trained_on']}" if "trained_on" in facts else ""
+    sets = facts.get("trained_on") or catalog.trained_on(path.name)
+    trained_on = f", trained on {sets}" if sets else ""
     seen = f", {facts['pictures']} pictures" if "pictures" in facts else ""
     return {
         "began_with": path.name + trained_on + seen,

@@ -9,6 +9,7 @@ from typing import Literal
 from posetrack.models.shapes import Shape, name_of
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18, Skeleton
 from posetrack.training.examples.augment import Appearance, Geometry
+from posetrack.zoo.catalog import Decoder
 
 UNCHANGED = Appearance(*[0.0] * 8)  # the paper's networks see the colours as they are
 HRNET_COCO = Geometry(rotation=90, scale=0.35, shift=0)
@@ -95,6 +96,11 @@ class Recipe:
     def sets(self) -> list[str]:
         """Names of the data sets, the one that is validated on first."""
         return [source.name for source in self.data]
+
+    @property
+    def decoder(self) -> Decoder:
+        """How heatmaps are read that learned from these targets."""
+        return "quarter" if self.targets == "official" else "dark"
 
     @property
     def skeleton(self) -> Skeleton:

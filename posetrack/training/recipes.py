@@ -66,6 +66,17 @@ BASELINES = (
     COCO_R152_384,
 )
 
+# The other networks of Table 1, and Figure 2 (d). Their own papers train each in another way; here they learn
+# as HRNet does, so that nothing but the network differs. CPN's second row mines hard keypoints in RefineNet.
+COCO_CPN = replace(COCO_W32, name="coco_cpn_r50_256x192", network="cpn_r50")
+COCO_HOURGLASS = replace(COCO_W32, name="coco_hourglass_256x192", network="hourglass_8", init="nothing")
+OTHERS = (
+    COCO_HOURGLASS,
+    COCO_CPN,
+    replace(COCO_CPN, name="coco_cpn_r50_256x192_ohkm", loss="ohkm"),
+    replace(COCO_W32, name="coco_dilated_r50_256x192", network="dilated_r50"),
+)
+
 # Section 4.2, Tables 3 and 4.
 MPII_W32 = replace(COCO_W32, name="mpii_w32_256x256", data=(MPII_SET,), width=256, geometry=HRNET_MPII)
 MPII_R50 = replace(COCO_R50, name="mpii_r50_256x256", data=(MPII_SET,), width=256, geometry=HRNET_MPII)
@@ -73,6 +84,8 @@ MPII = (
     MPII_W32,
     replace(MPII_W32, name="mpii_w48_256x256", network="hrnet_w48"),
     *(replace(MPII_R50, name=f"mpii_r{d}_256x256", network=f"simple_baseline_r{d}") for d in (50, 101, 152)),
+    replace(MPII_W32, name="mpii_hourglass_256x256", network="hourglass_8", init="nothing"),
+    replace(MPII_W32, name="mpii_dilated_r101_256x256", network="dilated_r101"),
 )
 
 # Section 4.3, Table 5: begins with COCO's weights, whose 17 channels stay; the eyes' become neck and head
@@ -159,5 +172,15 @@ LIGHT_DETECTOR = Recipe(
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
-    for recipe in (*COCO, *BASELINES, *MPII, *POSETRACK, *ABLATIONS, *IMAGENET, LIGHT, LIGHT_DETECTOR)
+    for recipe in (
+        *COCO,
+        *BASELINES,
+        *OTHERS,
+        *MPII,
+        *POSETRACK,
+        *ABLATIONS,
+        *IMAGENET,
+        LIGHT,
+        LIGHT_DETECTOR,
+    )
 }

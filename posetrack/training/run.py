@@ -174,10 +174,9 @@ def _benchmark(recipe: Recipe, root: Path, ranks: Ranks) -> Benchmark:
     numbers = {"coco": "AP", "mpii": "Mean", "posetrack17": "ap", "posetrack18": "ap"}
     if name not in numbers:
         raise PoseTrackError(f"{name} has no benchmark of its own: leave --benchmark out")
-    decoder = "quarter" if recipe.targets == "official" else "dark"
     settings = PoseSettings(
         recipe.skeleton, (recipe.width, recipe.height), recipe.sigma, recipe.loss == "cross_entropy",
-        decoder=decoder, flip_test=True,  # type: ignore[arg-type]
+        decoder=recipe.decoder, clip_scores=False, flip_test=True,
     )  # fmt: skip
 
     def score(network: nn.Module) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""The data sets that recipes name: what they are called, what binds their weights, and who reads them.
+"""The data sets that recipes name: what binds their weights, and who reads them.
 
-A new set is a line in `SETS` and a reader in `PEOPLE` (or `BOXES`, for detectors); if recipes validate on it,
-one in `HELD_OUT`, too.
+A new set is a line in `posetrack.datasets.names` and a reader in `PEOPLE` (or `BOXES`, for detectors); if
+recipes validate on it, one in `HELD_OUT`, too.
 """
 
 from __future__ import annotations
@@ -32,17 +32,6 @@ from posetrack.training.tasks.everyday_joints import teach
 from posetrack.training.tasks.everyday_labels import read_everyday_boxes
 from posetrack.training.tasks.teacher_joints import TinyPose
 
-SETS = {
-    "coco": "COCO train2017",
-    "ai_challenger": "AI Challenger human keypoints, training split",
-    "mpii": "MPII Human Pose, training split",
-    "posetrack17": "PoseTrack 2017, training split",
-    "posetrack18": "PoseTrack 2018, training split",
-    "lspet": "Leeds Sports Pose Extended, images 1-9000",
-    "everyday": "2,974 everyday photos of COCO, MPII, Pascal VOC, Stanford 40 and Human-Parts",
-    "rendered": "rendered people",
-    "imagenet": "ImageNet, training split",
-}
 # What is known for sure to bind the weights; of the other sets nothing is claimed either way.
 LICENCES = dict.fromkeys(("lspet", "everyday"), "trained on photos for research use only")
 

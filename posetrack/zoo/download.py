@@ -98,17 +98,17 @@ def fetch(names: Sequence[str], progress: Progress | None = None) -> list[Path]:
     paths = []
     for entry in entries:
         path = home() / entry.file_name
-        if not (path.is_file() and _digest(path).startswith(entry.sha256)):
-            download(entry.url, path, entry.sha256, progress)
+        if not (path.is_file() and _digest(path, entry.digest).startswith(entry.digest)):
+            download(entry.url, path, entry.digest, progress)
         paths.append(path)
     return paths
 
 
-def download(url: str, path: Path, sha256: str, progress: Progress | None = None) -> None:
+def download(url: str, path: Path, digest: str, progress: Progress | None = None) -> None:
     """Get one file into `path`, which appears only when it is whole.
 
     Args:
-        sha256: the digest in hex, or as many leading digits as are known.
+        digest: "sha256:" or "md5:" and the hex digits, or as many leading ones as are known.
 
     Raises:
         PoseTrackError: as for `fetch`.
@@ -118,15 +118,15 @@ def download(url: str, path: Path, sha256: str, progress: Progress | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
         continued = _length(part) > 0
         _receive_all(url, part, path, progress)
-        digest = _digest(part)
-        if continued and not digest.startswith(sha256):  # the old beginning may be of another file
+        found = _digest(part, digest)
+        if continued and not found.startswith(digest):  # the old beginning may be of another file
             part.unlink()
             _receive_all(url, part, path, progress)
-            digest = _digest(part)
-        if not digest.startswith(sha256):
+            found = _digest(part, digest)
+        if not found.startswith(digest):
             part.unlink()
             raise PoseTrackError(
-                f"{url}: not the published content (sha256 {digest[:8]}…, expected {sha256[:8]}…), deleted; "
+                f"{url}: not the published content ({found[:15]}…, expected {digest[:15]}…), deleted; "
                 f"the file at this address may have changed, or a proxy answered in its place"
             )
         part.replace(path)
@@ -195,6 +195,8 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, like: str) -> str:
+    """The file's digest, of the kind of another."""
+    kind = like.partition(":")[0]
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{kind}:{hashlib.file_digest(file, kind).hexdigest()}"

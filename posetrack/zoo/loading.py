@@ -92,7 +92,7 @@ def init_from_imagenet(
 
 def describe(state: Mapping[str, Tensor]) -> str:
     """What network these weights are of, for messages: 'hrnet_w32 with 17 keypoints'; '' if none of ours."""
-    head = state.get("final_layer.weight")
+    head = state.get("final_layer.weight", state.get("heads.0.weight"))
     keypoints = f" with {len(head)} keypoints" if head is not None else ""
     if "transition1.0.0.weight" in state:
         return _describe_hrnet(state) + keypoints
@@ -101,6 +101,10 @@ def describe(state: Mapping[str, Tensor]) -> str:
         return f"simple_baseline_r{depth}{keypoints}"
     if depth and "fc.weight" in state:
         return f"the ImageNet classifier ResNet-{depth}"
+    if depth and "final_layer.weight" in state:
+        return f"{'cpn' if 'merge.conv1.weight' in state else 'dilated'}_r{depth}{keypoints}"
+    if "heads.0.weight" in state:
+        return f"hourglass_{_count(state, 'heads.{}.weight')}{keypoints}"
     return ""
 
 

@@ -36,6 +36,14 @@ The paper's "GFLOPs" are multiply-adds / 2^30 (`posetrack/models/costs.py`).
 W32 at 256x192 is printed as 7.10, though every count gives 7.12. SimpleBaseline's printed figures do not
 follow from one count: 35.6 / 15.7 = 2.27, but at 384x288 R152 costs exactly 2.25 times as much as at 256x192.
 
+A step up the pyramid of our CPN does its 1x1 convolution before the enlarging, where it costs a quarter. The
+network of Insafutdinov et al. is not drawn; ours is a ResNet-101 with dilated layer3 and layer4 and a 1x1
+convolution at 1/8. Two hourglasses go by the name of Newell et al.: in the text of their paper two 1x1
+convolutions follow each hourglass, in their code a residual block stands before these. The printed GFLOPs are
+those of the text, the printed parameters those of neither:
+
+{costs.hourglasses()}
+
 HRNet as the official code counts it when it is run:
 
 {costs.official_code()}

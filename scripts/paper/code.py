@@ -34,6 +34,7 @@ CROPS = (
         "posetrack.pose.crop",
         "crop_affines",
     ),
+    Rule("for UDP weights they count W-1 and H-1, as mmpose has it", "posetrack.pose.crop", "crop_affines"),
     Rule("RGB less ImageNet's mean", "posetrack.pose.crop", "normalise", "MEAN", (0.485, 0.456, 0.406)),
     Rule("RGB by ImageNet's deviation", "posetrack.pose.crop", "normalise", "STD", (0.229, 0.224, 0.225)),
     Rule(
@@ -60,7 +61,19 @@ DECODING = (
         "highest place, a quarter pixel towards the higher side", "posetrack.pose.heatmap", "decode_quarter"
     ),
     Rule("DARK: a Newton step on the logarithm", "posetrack.pose.heatmap", "decode_dark"),
-    Rule("flip test: sides swapped, moved by a pixel, mean", "posetrack.pose.heatmap", "merge_flipped"),
+    Rule(
+        "UDP: a Newton step among direct neighbours, as mmpose has it",
+        "posetrack.pose.heatmap",
+        "decode_udp",
+        "UDP_KERNEL",
+        11,
+    ),
+    Rule(
+        "flip test: sides swapped, moved by a pixel (UDP: not), mean",
+        "posetrack.pose.heatmap",
+        "merge_flipped",
+    ),
+    Rule("scores: heights of the maps, also above 1", "posetrack.benchmarks.predict", "load_estimator"),
     Rule(
         "box score x mean joint above 0.2",
         "posetrack.pose.estimator",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-import torch
 from torch import nn
 
 from posetrack import models
 from posetrack.models.costs import Costs, measure
-from posetrack.models.hrnet import HRNet, HRNetConfig
-from posetrack.models.meta import Undrawn
+from posetrack.models.hourglass import HourglassConfig
+from posetrack.models.hrnet import HRNetConfig
+from posetrack.models.shapes import Shape, name_of
 from posetrack.training.recipes import RECIPES
 from scripts.markdown import table
 from scripts.paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTED, EXCHANGES
@@ -19,19 +19,18 @@ from scripts.paper.printed import ABLATIONS, BY_SIZE, CLASSIFIERS, COSTS, COUNTE
 NAMES = {"hrnet_w32": "HRNet-W32", "hrnet_w48": "HRNet-W48"} | {
     f"simple_baseline_r{depth}": f"SimpleBaseline R{depth}" for depth in (50, 101, 152)
 }
+NAMES |= {"hourglass_8": "8-stage Hourglass", "cpn_r50": "CPN R50", "dilated_r101": "dilated R101"}
 
 
 @cache
-def build(network: str | HRNetConfig, keypoints: int) -> nn.Module:
+def build(network: str | Shape, keypoints: int) -> nn.Module:
     """Without values, so that it costs little."""
-    if isinstance(network, str):
-        return models.create(network, keypoints, empty=True)
-    with torch.device("meta"), Undrawn():
-        return HRNet(network, keypoints)
+    name = network if isinstance(network, str) else name_of(network)
+    return models.create(name, keypoints, empty=True)
 
 
 @cache
-def count(network: str | HRNetConfig, keypoints: int, height: int, width: int) -> Costs:
+def count(network: str | Shape, keypoints: int, height: int, width: int) -> Costs:
     return measure(build(network, keypoints), height, width)
 
 
@@ -63,6 +62,19 @@ def tables_1_2_4() -> str:
         )
     head = "table | network | input | parameters: | paper: | difference: | GFLOPs: | paper: | difference:"
     return table(head, rows)
+
+
+def hourglasses() -> str:
+    """The two hourglasses, by the text of their paper and by its code, at the sizes of Tables 1 and 4."""
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for after, source in ((0, "text: `hourglass_8`"), (1, "code")):
+            config = HourglassConfig(stacks=8, after=after)
+            sizes = count(config, 17, 256, 192), count(config, 16, 256, 256)
+            same = [difference(c.gflops, p) for c, p in zip(sizes, ("14.3", "19.1"), strict=True)]
+            yield source, f"{sizes[0].parameters:,}", difference(sizes[0].parameters / 1e6, "25.1"), *same
+
+    return table("hourglass by | parameters: | 25.1 M: | 14.3 at 256x192: | 19.1 at 256x256:", rows())
 
 
 def official_code() -> str:

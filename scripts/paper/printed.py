@@ -44,6 +44,8 @@ class Score:
 
 
 COSTS = (
+    Cost("Table 1", "hourglass_8", 17, 256, 192, "25.1", "14.3"),
+    Cost("Table 1", "cpn_r50", 17, 256, 192, "27.0", "6.20"),
     Cost("Table 1", "simple_baseline_r50", 17, 256, 192, "34.0", "8.90"),
     Cost("Table 1", "simple_baseline_r101", 17, 256, 192, "53.0", "12.4"),
     Cost("Table 1", "simple_baseline_r152", 17, 256, 192, "68.6", "15.7"),
@@ -54,6 +56,8 @@ COSTS = (
     Cost("Tables 1, 2", "hrnet_w48", 17, 384, 288, None, "32.9"),
     Cost("Table 4", "hrnet_w32", 16, 256, 256, "28.5", "9.5"),
     Cost("Table 4", "simple_baseline_r152", 16, 256, 256, "68.6", "20.9"),
+    Cost("Table 4", "hourglass_8", 16, 256, 256, "25.1", "19.1"),
+    Cost("Table 4", "dilated_r101", 16, 256, 256, "42.6", "41.2"),
 )
 
 COUNTED = (
@@ -110,6 +114,10 @@ ABLATIONS = (
 )
 
 COCO_VAL = (
+    Score("coco_hourglass_256x192", "8-stage Hourglass, 256x192, from scratch", "66.9"),
+    Score("coco_cpn_r50_256x192", "CPN R50, 256x192", "68.6"),
+    Score("coco_cpn_r50_256x192_ohkm", "CPN R50 with OHKM, 256x192", "69.4"),
+    Score("coco_dilated_r50_256x192", "dilated R50 (Figure 2 d), 256x192", "none printed"),
     Score("coco_r50_256x192", "SimpleBaseline R50, 256x192", "70.4 88.6 78.3 67.1 77.2 76.3"),
     Score("coco_r101_256x192", "SimpleBaseline R101, 256x192", "71.4 89.3 79.3 68.1 78.1 77.1"),
     Score("coco_r152_256x192", "SimpleBaseline R152, 256x192", "72.0 89.3 79.8 68.7 78.9 77.8"),
@@ -130,6 +138,8 @@ COCO_TEST = (
 
 # PCKh@0.5 by part, then the mean: Table 3 on the test set; the official README on the validation set.
 MPII_TEST = (
+    Score("mpii_hourglass_256x256", "8-stage Hourglass (Newell et al.)", "mean 90.9"),
+    Score("mpii_dilated_r101_256x256", "dilated R101 (Insafutdinov et al.)", "mean 88.5"),
     Score("mpii_r152_256x256", "SimpleBaseline R152", "98.5 96.6 91.9 87.6 91.1 88.1 84.1 91.5"),
     Score("mpii_w32_256x256", "HRNet-W32", "98.6 96.9 92.8 89.0 91.5 89.0 85.7 92.3"),
     Score("mpii_w48_256x256", "HRNet-W48", "mean 92.3"),
@@ -140,6 +150,8 @@ MPII_VAL = (
     Score("mpii_r152_256x256", "SimpleBaseline R152", "mean 89.6, at 0.1: 35.0"),
     Score("mpii_w32_256x256", "HRNet-W32", "97.1 95.9 90.3 86.4 89.1 87.1 83.3, mean 90.3, at 0.1: 37.7"),
     Score("mpii_w48_256x256", "HRNet-W48", "none printed"),
+    Score("mpii_hourglass_256x256", "8-stage Hourglass", "none printed"),
+    Score("mpii_dilated_r101_256x256", "dilated R101", "none printed"),
 )
 
 POSETRACK = (

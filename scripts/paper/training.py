@@ -195,6 +195,7 @@ def _init(recipe: Recipe) -> str:
             and r.init == "imagenet"
         )
         return f"runs/{start}/{start}.safetensors"
-    if network.startswith("simple_baseline_r"):
-        return f"resnet{network.removeprefix('simple_baseline_r')}.pth"
+    family, _, depth = network.rpartition("_r")
+    if family in ("simple_baseline", "cpn", "dilated"):
+        return f"resnet{depth}.pth"
     return f"hrnet_{'w48' if 'w48' in recipe.name else 'w32'}_c_imagenet"

@@ -44,9 +44,7 @@ class Networks:
     every: int = 1  # one in so many people and photos is looked at
 
     def estimator(self, calibration: Calibration | None = None) -> HeatmapEstimator:
-        network, settings = load_network(
-            "light", self.pose_weights, decoder=LIGHT.decoder, flip_test=LIGHT.flip_test
-        )
+        network, settings = load_network("light", self.pose_weights, flip_test=LIGHT.flip_test)
         return HeatmapEstimator.fast(network, replace(settings, calibration=calibration))
 
     def detector(self, calibration: Calibration | None = None) -> LightDetector:

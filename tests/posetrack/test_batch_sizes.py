@@ -65,7 +65,7 @@ def crowd() -> list[Frame]:
 
 
 def system() -> PoseTracker:
-    network, settings = load_network("light", decoder="dark")
+    network, settings = load_network("light")
     small = replace(settings, input_size=(128, 160))  # less than half of the work
     return PoseTracker(
         LightDetector(score_threshold=LIGHT.detector_score),
@@ -110,7 +110,7 @@ def test_a_crowd_is_the_same_for_every_batch_size(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_gpu_a_crowd_differs_by_the_documented_rounding_at_most(crowd: list[Frame]) -> None:
-    network, settings = load_network("light", decoder="dark")
+    network, settings = load_network("light")
     estimator = HeatmapEstimator.fast(network, settings, "cuda")
     people = LightDetector()(crowd)
     together = estimator(crowd, people)

@@ -31,7 +31,7 @@ def test_light_runs_offline_and_finds_nobody_in_gray() -> None:
 
 
 def test_light_reports_ears_too() -> None:
-    _, settings = load_network("light", decoder="dark")
+    _, settings = load_network("light")
     assert settings.skeleton.name == "posetrack18"
     assert settings.unlabelled == ()  # learned from COCO
 

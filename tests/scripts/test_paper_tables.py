@@ -73,8 +73,8 @@ def test_posetrack_takes_the_commands() -> None:
         assert [str(root) for root in given["data"]] == recipe.sets
         assert (given["init"] is None) == (recipe.init == "nothing")
         if recipe.init == "imagenet":
-            network = str(recipe.network).removeprefix("simple_baseline_r")
-            assert given["init"] in CATALOG or given["init"] == f"resnet{network}.pth"
+            depth = str(recipe.network).rpartition("_r")[2]
+            assert given["init"] in CATALOG or given["init"] == f"resnet{depth}.pth"
         elif recipe.init == "pose":
             start = RECIPES[given["init"].split("/")[1]]
             assert (start.network, start.height, start.width) == (recipe.network, recipe.height, recipe.width)

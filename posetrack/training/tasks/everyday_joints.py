@@ -73,7 +73,9 @@ def teach(
         _ask(data, teacher, TINYPOSE, path)
     if begin is not None and teacher is not None and not own_path.exists():
         network, settings = load_network("light", begin)
-        decoding = Decoding(settings.skeleton, settings.input_size, settings.sigma, settings.softmax)
+        decoding = Decoding(
+            settings.skeleton, settings.input_size, settings.sigma, settings.softmax, settings.decoder
+        )
         _ask(data, for_inference(network, "cpu"), decoding, own_path)
     if not path.exists():
         return replace(data, people=[person for person in data.people if person.labelled.any()])

@@ -33,12 +33,13 @@ from posetrack.training.tasks.task import Network, Task, Validation
 from posetrack.training.tasks.teacher import Teacher
 from posetrack.types import Poses, Tracks
 
+HEADS = ("final_layer", "heads", "guesses")  # modules that put heatmaps out
 SHOWN = 16  # people in the picture of predictions
 Benchmark = Callable[[nn.Module], dict[str, float]]  # official numbers of a network, the one to go by first
 
 
 class PoseTask(Task):
-    first_and_last = ("conv1", "final_layer")
+    first_and_last = ("conv1", "stem", *HEADS)
 
     def __init__(
         self,
@@ -94,17 +95,29 @@ class PoseTask(Task):
 
     def loss(self, network: Network, batch: Mapping[str, Tensor], stage: Stage, step: int) -> Tensor:
         inputs = normalise(batch["crops"])  # (B, 3, H, W), channels last
-        heatmaps = network(inputs)
+        output = network(inputs)
+        maps = output if isinstance(output, list) else [output]
+        # Intermediate maps have the sigma of their scale; hard keypoints are mined in the last alone.
+        early = "mse" if self.recipe.loss == "ohkm" else self.recipe.loss
+        kinds = [early] * (len(maps) - 1) + [self.recipe.loss]
+        sigmas = [stage.sigma * heatmaps.shape[3] / maps[0].shape[3] for heatmaps in maps]
+        parts = zip(maps, kinds, sigmas, strict=True)
+        return torch.stack([self._compare(inputs, *part, batch) for part in parts]).sum()
+
+    def _compare(
+        self, inputs: Tensor, heatmaps: Tensor, kind: str, sigma: float, batch: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Loss of one of the network's outputs (B, K, h, w)."""
         W, (h, w) = inputs.shape[3], heatmaps.shape[2:]
         points, weights = batch["points"] * (w / W), batch["weights"]  # heatmap pixels
-        if self.recipe.loss == "cross_entropy":
-            targets, weights = self._distribution(inputs, points, batch, (w, h), stage.sigma)
+        if kind == "cross_entropy":
+            targets, weights = self._distribution(inputs, points, batch, (w, h), sigma)
             with torch.autocast(heatmaps.device.type, enabled=False):
                 return spatial_cross_entropy(heatmaps, targets, weights)
         draw = official_targets if self.recipe.targets == "official" else unbiased_targets
-        compare = joints_mse if self.recipe.loss == "mse" else joints_ohkm
+        compare = joints_mse if kind == "mse" else joints_ohkm
         with torch.autocast(heatmaps.device.type, enabled=False):
-            return compare(heatmaps, *draw(points, weights, (w, h), stage.sigma))
+            return compare(heatmaps, *draw(points, weights, (w, h), sigma))
 
     def _distribution(
         self, inputs: Tensor, points: Tensor, batch: Mapping[str, Tensor], size: tuple[int, int], sigma: float
@@ -124,8 +137,7 @@ class PoseTask(Task):
     def decoding(self, stage: Stage) -> Decoding:
         """How the network's output is read."""
         softmax = self.recipe.loss == "cross_entropy"
-        decoder = "quarter" if self.recipe.targets == "official" else "dark"
-        return Decoding(self.recipe.skeleton, stage.size, stage.sigma, softmax, decoder)  # type: ignore[arg-type]
+        return Decoding(self.recipe.skeleton, stage.size, stage.sigma, softmax, self.recipe.decoder)
 
     def validate(self, network: nn.Module, stage: Stage, ranks: Ranks) -> Validation:
         result = Validation()
@@ -162,6 +174,7 @@ class PoseTask(Task):
             "skeleton": recipe.skeleton.name,
             "sigma": str(recipe.sigma),
             "heatmap": "softmax" if recipe.loss == "cross_entropy" else "gaussian",
+            "decoding": recipe.decoder,
             **({"unlabelled": ",".join(unlabelled)} if unlabelled else {}),
             **({"edge_probability": str(recipe.edge_probability)} if recipe.edge_probability else {}),
             **(
@@ -173,9 +186,9 @@ class PoseTask(Task):
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation, but a small last layer, so that training starts from flat heatmaps."""
+    """He initialisation, but small layers before heatmaps, so that training starts from flat ones."""
     for name, module in network.named_modules():
-        if name == "final_layer" and isinstance(module, nn.Conv2d):
+        if name.startswith(HEADS) and isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.normal_(module.weight, std=0.01)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -144,6 +144,28 @@ def test_lost_pictures_are_named_and_counted(
     assert len(json.loads(Path(out).read_text())["lost"]) == 1
 
 
+def test_scores_on_training_pictures_are_named_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line for a network of ours that learned from the split, none for another split."""
+    write_coco(tmp_path / "coco")
+    (tmp_path / "coco" / "val2017").rename(tmp_path / "coco" / "train2017")
+    annotations = tmp_path / "coco" / "annotations"
+    (annotations / "person_keypoints_val2017.json").rename(annotations / "person_keypoints_train2017.json")
+    file = weights_file(
+        tmp_path / "coco.safetensors", COCO17, trained_on="COCO train2017 and rendered people"
+    )
+    assert run(tmp_path, "coco", "--split", "train") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"warning: {file}: the weights were trained on COCO train2017: that says little of new pictures"
+    )
+    (tmp_path / "coco" / "train2017").rename(tmp_path / "coco" / "val2017")
+    (annotations / "person_keypoints_train2017.json").rename(annotations / "person_keypoints_val2017.json")
+    assert run(tmp_path, "coco") == 0
+    assert capsys.readouterr().err == ""
+
+
 WIDE = ("--model", "hrnet_w48_coco_256x192")
 REFUSED = [
     ("no", (), "no.safetensors: no such file"),

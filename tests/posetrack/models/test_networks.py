@@ -78,9 +78,7 @@ def test_networks_put_out_heatmaps_at_a_quarter_or_class_scores(name: str) -> No
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(
-        PoseTrackError, match=r"no network 'hrnet_w33'; choose one of hrnet_light, .*hrnet_w32,"
-    ):
+    with pytest.raises(PoseTrackError, match=r"no network 'hrnet_w33'; choose one of cpn_r101, .*hrnet_w32,"):
         models.create("hrnet_w33")
 
 

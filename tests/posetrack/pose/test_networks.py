@@ -21,6 +21,7 @@ NESTED = "[" * 100_000
         ("input_height", "1" + "0" * 5000, "expected a number from 32 to 2048"),
         ("input_width", "200", ": both must be multiples of 32"),
         ("sigma", "nan", "say sigma is 'nan', expected a number from 0.1 to 100"),
+        ("decoding", "argmax", "its metadata say decoding is 'argmax', expected quarter, dark, udp"),
         ("skeleton", "octopus", "for the skeleton 'octopus', which is none of "),
         ("model", "hrnet_" + "9" * 5000, "there is no network 'hrnet_999"),
         ("model", "hrnet:" + NESTED, "describes no network"),
@@ -38,3 +39,15 @@ def test_metadata_that_say_something_else(key: str, value: str, reason: str, tmp
     assert reason in line
     assert "\n" not in line
     assert len(line) < 500 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    ("facts", "decoder"),
+    [({}, "dark"), ({"heatmap": "gaussian"}, "quarter"), ({"heatmap": "gaussian", "decoding": "udp"}, "udp")],
+    ids=["softmax", "official targets", "said"],
+)
+def test_heatmaps_are_read_as_the_file_says(facts: dict[str, str], decoder: str, tmp_path: Path) -> None:
+    shipped, path = bundled("light_pose"), tmp_path / "weights.safetensors"
+    save_file(load_file(shipped), path, {**read_metadata(shipped), **facts})
+    assert load_network("light", path)[1].decoder == decoder
+    assert load_network("light", path, decoder="quarter")[1].decoder == "quarter"

@@ -62,7 +62,18 @@ def difference(one: Function, other: Function, images: torch.Tensor) -> float:
     )
 
 
-@pytest.mark.parametrize("name", ["hrnet_light", "hrnet_w32", "simple_baseline_r50", "detector"])
+NAMES = [
+    "hrnet_light",
+    "hrnet_w32",
+    "simple_baseline_r50",
+    "detector",
+    'hourglass:{"stacks": 2, "features": 16, "depth": 3}',
+    'cpn:{"blocks": [1, 1, 1, 1], "width": 8, "features": 16}',
+    'dilated:{"blocks": [1, 1, 1, 1], "width": 8}',
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name.split(":")[0])
 def test_a_compiled_network_puts_out_the_same(name: str) -> None:
     plain = network(name)
     exact, rough = compiled(plain), compiled(plain, half=True)
@@ -171,7 +182,7 @@ class Odd(nn.Module):
 
 class Smooth(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(images, scale_factor=2.0, mode="bilinear")
+        return F.interpolate(images, scale_factor=2.0, mode="bicubic")
 
 
 class Choosing(nn.Module):
@@ -193,7 +204,7 @@ class Named(nn.Module):
     ("layer", "reason"),
     [
         (Odd(), "fft"),
-        (Smooth(), "bilinear"),
+        (Smooth(), "bicubic"),
         (Choosing(), "sum"),
         (nn.Conv2d(3, 6, 3, groups=3), "in groups"),
         (nn.MaxPool2d(3, 2, ceil_mode=True), "rounds sizes up"),

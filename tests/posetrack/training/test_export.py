@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from posetrack import models, zoo
+from posetrack.datasets.names import TRAINING
 from posetrack.errors import PoseTrackError
+from posetrack.models.cpn import CPNConfig
+from posetrack.models.dilated import DilatedConfig
+from posetrack.models.hourglass import HourglassConfig
 from posetrack.models.hrnet import LIGHT as SMALL
 from posetrack.models.hrnet import HRNetConfig
 from posetrack.models.shapes import name_of
@@ -16,7 +20,6 @@ from posetrack.pose.networks import load_network
 from posetrack.skeletons import SKELETONS
 from posetrack.training.export import origin_of, trained
 from posetrack.training.recipes import LIGHT, RECIPES
-from posetrack.training.sources import SETS
 from posetrack.training.tasks.pose import PoseTask
 from tests.posetrack.training.stick_people import stick_people
 
@@ -37,15 +40,28 @@ LIGHT_DATA = (
         replace(RECIPES["posetrack_w48"], network=replace(NARROW, all_branches=True)),
         replace(RECIPES["ablation_w32_map_16"], network=replace(NARROW, heatmap_branch=2)),
         replace(COCO, network=replace(R18, width=8, deconvolution=8)),
+        replace(COCO, network=HourglassConfig(stacks=2, features=8, depth=2)),
+        replace(RECIPES["coco_cpn_r50_256x192_ohkm"], network=CPNConfig((1, 1, 1, 1), 8, features=8)),
+        replace(RECIPES["mpii_dilated_r101_256x256"], network=DilatedConfig((1, 1, 1, 1), 8)),
     ],
-    ids=["light", "coco", "mpii, exchange", "posetrack, all branches", "lower map", "simple baseline"],
+    ids=[
+        "light",
+        "coco",
+        "mpii, exchange",
+        "posetrack, all branches",
+        "lower map",
+        "simple baseline",
+        "hourglass",
+        "cpn",
+        "dilated",
+    ],
 )
 def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     network = models.create(recipe.network_name, len(recipe.skeleton)).eval()
     path = tmp_path / "weights.safetensors"
     facts = PoseTask(recipe, stick_people(1, recipe.skeleton)).facts()
     trained(recipe, network, path, 1234, {"pck": 50.0}, facts)
-    loaded, settings = load_network("light", path, decoder="dark")
+    loaded, settings = load_network("light", path)
     assert settings.skeleton is SKELETONS[recipe.skeleton.name]
     assert settings.input_size == (recipe.width, recipe.height)
     assert (settings.sigma, settings.softmax) == (recipe.sigma, recipe.loss == "cross_entropy")
@@ -82,7 +98,7 @@ def test_weights_say_what_they_learned_from_and_what_binds_them(tmp_path):
 
 
 def test_every_data_set_of_a_recipe_has_a_name():
-    assert {name for recipe in RECIPES.values() for name in recipe.sets} == set(SETS)
+    assert {name for recipe in RECIPES.values() for name in recipe.sets} == set(TRAINING)
 
 
 def test_what_binds_weights_binds_those_that_began_with_them(tmp_path):
@@ -95,6 +111,9 @@ def test_what_binds_weights_binds_those_that_began_with_them(tmp_path):
     facts = exported(LIGHT, tmp_path / "again.safetensors", origin=origin)
     assert facts["licence"] == "trained on photos for research use only"  # said once
     assert origin_of(tmp_path / "resnet50.pth") == {"began_with": "resnet50.pth"}
+    published = "hrnet_w32-36af842e.pth"  # of the catalogue
+    said = f"{published}, trained on ImageNet, training split"
+    assert origin_of(tmp_path / published) == {"began_with": said}
 
 
 def test_names_of_shapes():

@@ -61,7 +61,7 @@ def server() -> Iterator[Server]:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{httpd.server_port}/tiny-{DIGEST[:8]}.pth"
+    state.url = f"http://127.0.0.1:{httpd.server_port}/tiny.pth"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield state
@@ -83,7 +83,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """A catalogue entry whose file the server has."""
-    entry = replace(catalog.find("hrnet_w32_coco_256x192"), name="tiny", url=server.url)
+    entry = replace(
+        catalog.find("hrnet_w32_coco_256x192"), name="tiny", url=server.url, digest=f"sha256:{DIGEST[:8]}"
+    )
     monkeypatch.setitem(catalog.CATALOG, "tiny", entry)  # type: ignore[arg-type]
     return "tiny"
 
@@ -95,7 +97,7 @@ def part_of(path: Path) -> Path:
 def test_fetch_brings_the_file_and_reports_on_the_way(server: Server, tiny: str, home: Path) -> None:
     seen: list[tuple[str, int, int | None]] = []
     (path,) = fetch([tiny], progress=lambda *now: seen.append(now))
-    assert path == home / f"tiny-{DIGEST[:8]}.pth" == weights(tiny)
+    assert path == home / "tiny.pth" == weights(tiny)
     assert path.read_bytes() == CONTENT
     assert seen[-1] == (path.name, len(CONTENT), len(CONTENT))
     assert [done for _, done, _ in seen] == sorted({done for _, done, _ in seen})
@@ -114,7 +116,7 @@ def test_what_is_here_is_not_fetched_again_unless_it_is_broken(server: Server, t
 
 def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, tiny: str, home: Path) -> None:
     home.mkdir(parents=True)
-    part_of(home / f"tiny-{DIGEST[:8]}.pth").write_bytes(CONTENT[:300_000])
+    part_of(home / "tiny.pth").write_bytes(CONTENT[:300_000])
     (path,) = fetch([tiny])
     assert path.read_bytes() == CONTENT
     assert server.asked == ["bytes=300000-"]
@@ -136,7 +138,7 @@ def test_a_server_without_ranges_starts_again(server: Server, tiny: str) -> None
 
 def test_a_beginning_of_another_file_is_thrown_away(server: Server, tiny: str, home: Path) -> None:
     home.mkdir(parents=True)
-    part_of(home / f"tiny-{DIGEST[:8]}.pth").write_bytes(b"?" * 1000)
+    part_of(home / "tiny.pth").write_bytes(b"?" * 1000)
     (path,) = fetch([tiny])
     assert path.read_bytes() == CONTENT
     assert server.asked == ["bytes=1000-", None]
@@ -145,7 +147,7 @@ def test_a_beginning_of_another_file_is_thrown_away(server: Server, tiny: str, h
 @pytest.mark.parametrize("extra", [b"", b"?"], ids=["whole", "too long"])
 def test_a_beginning_as_long_as_the_file(extra: bytes, server: Server, tiny: str, home: Path) -> None:
     home.mkdir(parents=True)
-    part_of(home / f"tiny-{DIGEST[:8]}.pth").write_bytes(CONTENT + extra)
+    part_of(home / "tiny.pth").write_bytes(CONTENT + extra)
     (path,) = fetch([tiny])
     assert path.read_bytes() == CONTENT
     assert len(server.asked) == (2 if extra else 1)  # asked for nothing more, got 416
@@ -154,11 +156,24 @@ def test_a_beginning_as_long_as_the_file(extra: bytes, server: Server, tiny: str
 def test_wrong_content_is_refused_and_not_left_behind(server: Server, tiny: str, home: Path) -> None:
     server.content = b"<html>please sign in</html>"
     with pytest.raises(
-        PoseTrackError, match=f"not the published content .*, expected {DIGEST[:8]}…"
+        PoseTrackError, match=f"not the published content .*, expected sha256:{DIGEST[:8]}…"
     ) as refusal:
         fetch([tiny])
     assert "\n" not in str(refusal.value)
     assert list(home.iterdir()) == []
+
+
+def test_a_publisher_may_give_another_kind_of_digest(
+    server: Server, tiny: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = replace(catalog.find(tiny), digest=f"md5:{hashlib.md5(CONTENT).hexdigest()}")
+    monkeypatch.setitem(catalog.CATALOG, tiny, entry)  # type: ignore[arg-type]
+    (path,) = fetch([tiny])
+    assert path.read_bytes() == CONTENT
+    path.write_bytes(b"?")
+    server.content = b"?" * len(CONTENT)
+    with pytest.raises(PoseTrackError, match=r"not the published content \(md5:[0-9a-f]{11}…, expected md5:"):
+        fetch([tiny])
 
 
 def test_a_server_that_is_busy_is_asked_again(server: Server, tiny: str) -> None:
@@ -175,7 +190,7 @@ def test_a_server_that_says_no(statuses: list[int], said: str, server: Server, t
     with pytest.raises(PoseTrackError, match=said):
         fetch([tiny])
     assert server.statuses == []
-    assert not (home / f"tiny-{DIGEST[:8]}.pth").exists()
+    assert not (home / "tiny.pth").exists()
 
 
 def test_a_connection_that_keeps_breaking_keeps_what_it_brought(
@@ -186,11 +201,11 @@ def test_a_connection_that_keeps_breaking_keeps_what_it_brought(
         PoseTrackError, match="run the command again to go on from byte 1000, or put the file at"
     ):
         fetch([tiny])
-    assert part_of(home / f"tiny-{DIGEST[:8]}.pth").read_bytes() == CONTENT[:1000]
+    assert part_of(home / "tiny.pth").read_bytes() == CONTENT[:1000]
 
 
 def test_no_server_at_all(tiny: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = replace(catalog.find(tiny), url=f"http://127.0.0.1:9/tiny-{DIGEST[:8]}.pth")  # the discard port
+    entry = replace(catalog.find(tiny), url="http://127.0.0.1:9/tiny.pth")  # the discard port
     monkeypatch.setitem(catalog.CATALOG, tiny, entry)  # type: ignore[arg-type]
     with pytest.raises(PoseTrackError, match=r"cannot download http://127.0.0.1:9/.* refused"):
         fetch([tiny])
@@ -221,7 +236,7 @@ def test_missing_weights_say_how_to_get_them(home: Path, server: Server, tiny: s
     with pytest.raises(PoseTrackError) as refusal:
         weights(tiny)
     text = str(refusal.value)
-    assert str(home / f"tiny-{DIGEST[:8]}.pth") in text
+    assert str(home / "tiny.pth") in text
     assert "`posetrack fetch tiny`" in text
     assert server.url in text
     assert server.asked == []  # never touches the network
