@@ -69,10 +69,12 @@ class Variant:
         return 4 * 2**self.network.heatmap_branch if isinstance(self.network, HRNetConfig) else 4
 
     def recipe(self, pictures: int, seed: int) -> Recipe:
+        """The targets' sigma is the same share of the picture at every stride, as in a loss of many maps."""
         width, height = self.size
-        return replace(
-            RECIPE, network=self.network, width=width, height=height, warm_up=pictures // 10, seed=seed
-        ).for_budget(pictures=pictures)
+        many = isinstance(self.network, HRNetConfig) and self.network.all_heatmaps
+        sigma = RECIPE.sigma if many else RECIPE.sigma * 4 / self.stride
+        same = replace(RECIPE, network=self.network, width=width, height=height, sigma=sigma, seed=seed)
+        return replace(same, warm_up=pictures // 10).for_budget(pictures=pictures)
 
 
 VARIANTS = {
@@ -83,7 +85,14 @@ VARIANTS = {
     "heatmaps at 1/8": Variant(replace(NARROW, heatmap_branch=1), rank=1),
     "heatmaps at 1/16": Variant(replace(NARROW, heatmap_branch=2), rank=1),
     "heatmaps at 1/32": Variant(replace(NARROW, heatmap_branch=3), rank=1),
-    "all branches from the start": Variant(replace(NARROW, all_branches=True), rank=1),
+    "all branches from the start": Variant(replace(NARROW, branches=(4, 4, 4)), rank=1),
+    "all branches, width 10": Variant(replace(NARROW, branches=(4, 4, 4), width=10)),
+    "highest branch alone, width 32": Variant(replace(NARROW, branches=(1, 1, 1), width=32)),
+    # One network learns all four heatmaps; each of these is the same training, read at another of them.
+    **{
+        f"one network, at 1/{4 * 2**b}": Variant(replace(NARROW, all_heatmaps=True, heatmap_branch=b), rank=1)
+        for b in range(4)
+    },
     "HRNet, 32x64": Variant(size=(32, 64), rank=1),
     "SimpleBaseline, 32x64": Variant(BASELINE, (32, 64), rank=1),
     "final exchange only, width 18": Variant(replace(NARROW, exchange="final", width=18), rank=2),
@@ -96,7 +105,7 @@ SIZES = dict(
         key=lambda item: item[1],
     )
 )  # of Figure 6
-FIGURE_5 = ["HRNet", "heatmaps at 1/8", "heatmaps at 1/16", "heatmaps at 1/32"]
+FIGURE_5 = ["HRNet", *(name for name in VARIANTS if " at 1/" in name)]
 SAME_SIZE = [n for n, variant in VARIANTS.items() if variant.size == Variant().size and n not in FIGURE_5[1:]]
 # Reference of the differences, rows, and how joints are read.
 TABLES = (

@@ -33,6 +33,9 @@ from posetrack.zoo import catalog
 from posetrack.zoo.loading import describe
 
 Decoder = Literal["quarter", "dark"]
+# The "six-scale pyramid testing" of HRNet's section 4.2, whose code has none: sizes of the code of PyraNet
+# (Yang et al., ICCV 2017), which the paper follows. That adds maps up in the picture, we in the crop.
+PYRAMID = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
 
@@ -58,6 +61,7 @@ def load_estimator(
     device: str = "auto",
     flip: bool = True,
     decoder: Decoder | None = None,
+    pyramid: bool = False,
 ) -> HeatmapEstimator:
     """The estimator of a weights file, as the tracker builds it, but in single precision on every device.
 
@@ -67,6 +71,7 @@ def load_estimator(
             for files that do not say it themselves.
         decoder: how heatmaps are read; None is as the weights were trained: "dark" for softmax heatmaps and
             unbiased targets, else "quarter".
+        pyramid: average over the six sizes of the crop that MPII is tested with.
 
     Raises:
         PoseTrackError: the file is missing, broken, of another network, or does not say how it is used.
@@ -75,7 +80,8 @@ def load_estimator(
     chosen = decoder or ("dark" if _unbiased(usage) else "quarter")
     network, settings = load_network(model or "light", weights, decoder=chosen, flip_test=flip)
     place = find_device(device)
-    return HeatmapEstimator.fast(network, replace(settings, half=False), place)
+    settings = replace(settings, half=False, pyramid=PYRAMID if pyramid else (1.0,))
+    return HeatmapEstimator.fast(network, settings, place)
 
 
 def _usage(weights: Path | None, model: str | None) -> Mapping[str, str]:

@@ -25,7 +25,14 @@ from posetrack.pose.crop import (
     heatmap_to_picture,
     normalise,
 )
-from posetrack.pose.heatmap import Decoder, decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import (
+    Decoder,
+    decode_dark,
+    decode_quarter,
+    merge_flipped,
+    softmax_heatmaps,
+    zoomed,
+)
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
@@ -50,6 +57,7 @@ class PoseSettings:
     calibration: Calibration | None = None  # of the joint scores; None leaves them as they are
     decoder: Decoder = "quarter"
     flip_test: bool = False
+    pyramid: tuple[float, ...] = (1.0,)  # sizes of the crop's region, whose heatmaps are averaged
     max_crops: int = 64  # in memory at once, and per forward pass of a GPU
     half: bool = False  # bfloat16 where the hardware multiplies it
 
@@ -128,8 +136,11 @@ class HeatmapEstimator:
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Joints (n, K, 2) in picture pixels and their scores (n, K) for one chunk of people."""
-        crops = normalise(self._crop(frames, owners, regions), self.dtype)
-        heatmaps = self._heatmaps(crops)
+        looks = []
+        for size in self.settings.pyramid:
+            crops = normalise(self._crop(frames, owners, regions * [1, 1, size, size]), self.dtype)
+            looks.append(zoomed(self._heatmaps(crops), size))
+        heatmaps = looks[0] if len(looks) == 1 else torch.stack(looks).mean(dim=0)
         decoded = (
             decode_dark(heatmaps, self.settings.sigma)
             if self.settings.decoder == "dark"

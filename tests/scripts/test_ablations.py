@@ -39,7 +39,15 @@ def test_every_run_is_in_the_order_once() -> None:
     assert sorted(order) == sorted((name, seed) for name in VARIANTS for seed in (1, 2, 3))
 
 
-@pytest.mark.parametrize("name", ["SimpleBaseline", "final exchange only, width 18"])
+EQUAL = [
+    "SimpleBaseline",
+    "final exchange only, width 18",
+    "all branches, width 10",
+    "highest branch alone, width 32",
+]
+
+
+@pytest.mark.parametrize("name", EQUAL)
 def test_equal_multiply_adds(name: str) -> None:
     with torch.device("meta"):
         networks = [models.create(name_of(VARIANTS[n].network), K) for n in ("HRNet", name)]
@@ -107,9 +115,10 @@ TINY = replace(NARROW, width=4, modules=(1, 1, 1), stem=8, bottleneck=4, bottlen
     [
         (Variant(TINY, (32, 64)), True),
         (Variant(replace(TINY, heatmap_branch=3), (32, 64)), False),  # 1 x 2 pixels: too small for DARK
+        (Variant(replace(TINY, heatmap_branch=1, all_heatmaps=True), (32, 64)), False),
         (Variant(replace(BASELINE, width=4, deconvolution=4, blocks=(1, 1, 1, 1)), (32, 64)), True),
     ],
-    ids=["HRNet", "lowest resolution", "SimpleBaseline"],
+    ids=["HRNet", "lowest resolution", "all maps", "SimpleBaseline"],
 )
 def test_a_run_learns_and_is_examined_on_the_way(variant: Variant, dark: bool) -> None:
     result = run(variant, 384, DATA, [ATHLETES], seed=1)

@@ -94,17 +94,24 @@ class PoseTask(Task):
 
     def loss(self, network: Network, batch: Mapping[str, Tensor], stage: Stage, step: int) -> Tensor:
         inputs = normalise(batch["crops"])  # (B, 3, H, W), channels last
-        heatmaps = network(inputs)
+        outputs: Tensor | list[Tensor] = network(inputs)
+        maps = outputs if isinstance(outputs, list) else [outputs]  # each is learned
+        sigmas = [stage.sigma * heatmaps.shape[3] / maps[0].shape[3] for heatmaps in maps]
+        losses = [self._compare(inputs, some, batch, s) for some, s in zip(maps, sigmas, strict=True)]
+        return torch.stack(losses).sum()
+
+    def _compare(self, inputs: Tensor, heatmaps: Tensor, batch: Mapping[str, Tensor], sigma: float) -> Tensor:
+        """Loss of heatmaps (B, K, h, w) of the inputs."""
         W, (h, w) = inputs.shape[3], heatmaps.shape[2:]
         points, weights = batch["points"] * (w / W), batch["weights"]  # heatmap pixels
         if self.recipe.loss == "cross_entropy":
-            targets, weights = self._distribution(inputs, points, batch, (w, h), stage.sigma)
+            targets, weights = self._distribution(inputs, points, batch, (w, h), sigma)
             with torch.autocast(heatmaps.device.type, enabled=False):
                 return spatial_cross_entropy(heatmaps, targets, weights)
         draw = official_targets if self.recipe.targets == "official" else unbiased_targets
         compare = joints_mse if self.recipe.loss == "mse" else joints_ohkm
         with torch.autocast(heatmaps.device.type, enabled=False):
-            return compare(heatmaps, *draw(points, weights, (w, h), stage.sigma))
+            return compare(heatmaps, *draw(points, weights, (w, h), sigma))
 
     def _distribution(
         self, inputs: Tensor, points: Tensor, batch: Mapping[str, Tensor], size: tuple[int, int], sigma: float
@@ -175,7 +182,7 @@ class PoseTask(Task):
 def initialise(network: nn.Module) -> None:
     """He initialisation, but a small last layer, so that training starts from flat heatmaps."""
     for name, module in network.named_modules():
-        if name == "final_layer" and isinstance(module, nn.Conv2d):
+        if name.startswith("final_layer") and isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=0.01)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -34,11 +34,20 @@ LIGHT_DATA = (
         LIGHT,
         replace(COCO, network=NARROW),
         replace(RECIPES["mpii_w32_256x256"], network=replace(NARROW, exchange="final")),
-        replace(RECIPES["posetrack_w48"], network=replace(NARROW, all_branches=True)),
+        replace(RECIPES["posetrack_w48"], network=replace(NARROW, branches=(4, 4, 4))),
         replace(RECIPES["ablation_w32_map_16"], network=replace(NARROW, heatmap_branch=2)),
+        replace(RECIPES["ablation_w32_maps"], network=replace(NARROW, heatmap_branch=1, all_heatmaps=True)),
         replace(COCO, network=replace(R18, width=8, deconvolution=8)),
     ],
-    ids=["light", "coco", "mpii, exchange", "posetrack, all branches", "lower map", "simple baseline"],
+    ids=[
+        "light",
+        "coco",
+        "mpii, exchange",
+        "posetrack, branches",
+        "lower map",
+        "all maps",
+        "simple baseline",
+    ],
 )
 def test_the_tracker_takes_what_a_recipe_exports(recipe, tmp_path):
     network = models.create(recipe.network_name, len(recipe.skeleton)).eval()
