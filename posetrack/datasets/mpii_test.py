@@ -51,7 +51,7 @@ def read_mpii_test(root: Path) -> MpiiTest:
     names, boxes, places, lost = [], [], [], {}
     for name, place, position in people:
         x, y, scale = position or (np.nan, np.nan, np.nan)
-        if np.isfinite([x, y]).all() and scale > 0:
+        if np.isfinite([x, y]).all() and x != -1 and scale > 0:  # -1: HRNet's word for none
             names.append(name)
             boxes.append(crop_box(np.array([x, y]), scale))
             places.append(place)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import loadmat
 
 from posetrack.benchmarks.evaluate import BENCHMARKS, BenchmarkResult, Options
-from posetrack.benchmarks.predict import find_people, read_ahead
+from posetrack.benchmarks.predict import PYRAMID, find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18
 from tests.posetrack.benchmarks.dots import (
@@ -20,8 +22,10 @@ from tests.posetrack.benchmarks.dots import (
     detections,
     write_coco,
     write_mpii,
+    write_picture,
     write_posetrack,
 )
+from tests.posetrack.datasets.mpii_files import someone, write_mat
 
 torch.set_num_threads(1)
 
@@ -113,6 +117,24 @@ def test_mpii(tmp_path: Path) -> None:
     (tmp_path / "annot" / "valid.json").write_text(json.dumps(entries[:1]))
     with pytest.raises(PoseTrackError, match=r"lists 1 people, gt_valid.mat 2"):
         BENCHMARKS["mpii"](estimator, tmp_path, Options())
+
+
+@pytest.mark.parametrize("pyramid", [(1.0,), PYRAMID])
+def test_mpii_test_set_in_the_form_of_the_benchmark(tmp_path: Path, pyramid: tuple[float, ...]) -> None:
+    """Whoever the benchmark asks for, found from place and scale alone; by the mean of six sizes, too."""
+    bodies = [body(20, 30, 16), body(150, 60, 16)]
+    write_picture(tmp_path / "images" / "both.jpg", *bodies)
+    people = [someone(*(points.mean(axis=0) + 1), 0.5) for points in bodies]
+    write_mat(tmp_path, [("both.jpg", people, False), ("gone.jpg", people[:1], False)], {0: [2, 1], 1: [1]})
+    outcome = BENCHMARKS["mpii"](
+        colour_estimator(MPII16, aspect=1.0, pyramid=pyramid), tmp_path, Options(split="test")
+    )
+    assert (outcome.people, outcome.pictures, list(outcome.lost)) == (3, 2, ["gone.jpg"])
+    pred = loadmat(io.BytesIO(outcome.results), struct_as_record=False, squeeze_me=True)["pred"]
+    for person, points in zip(pred[0].annorect, bodies, strict=True):
+        joints = np.array([(joint.x, joint.y) for joint in person.annopoints.point])
+        assert np.abs(joints - 1 - points).max() < 2.5
+    assert not hasattr(pred[1].annorect, "annopoints")  # its picture is lost
 
 
 def test_posetrack(tmp_path: Path) -> None:
