@@ -123,13 +123,19 @@ def ablations() -> str:
             stages = [(stage, module) for stage in (2, 3, 4) for module in range(config.modules[stage - 2])]
             exchanges = sum(config.exchanges(stage, module) for stage, module in stages)
             costs = count(network, 17, recipe.height, recipe.width)
-            side = 4 * 2**config.heatmap_branch
-            heatmaps = f"{recipe.height // side}x{recipe.width // side}"
-            printed = EXCHANGES[config.exchange]
+            used = range(4) if config.all_heatmaps else [config.heatmap_branch]
+            heatmaps = ", ".join(f"{recipe.height // 4 >> b}x{recipe.width // 4 >> b}" for b in used)
+            printed = EXCHANGES[config.exchange] if config.branches[2] > 1 else 0
             same = "same" if exchanges == printed else f"{exchanges - printed:+d}"
-            yield row.row, heatmaps, exchanges, printed, same, f"{costs.parameters:,}", f"{costs.gflops:.2f}"
+            base = count("hrnet_w48" if config.width == 48 else "hrnet_w32", 17, recipe.height, recipe.width)
+            more = [
+                f"{costs.parameters / base.parameters - 1:+.0%}",
+                f"{costs.gflops / base.gflops - 1:+.0%}",
+            ]
+            parameters, gflops = f"{costs.parameters:,}", f"{costs.gflops:.2f}"
+            yield row.row, heatmaps, exchanges, printed, same, parameters, more[0], gflops, more[1]
 
-    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | GFLOPs:"
+    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | to HRNet's: | GFLOPs: | to HRNet's:"
     return table(head, rows())
 
 

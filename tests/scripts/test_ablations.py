@@ -140,13 +140,10 @@ def test_a_run_learns_and_is_examined_on_the_way(variant: Variant, dark: bool) -
 
 def test_one_run_of_four_heatmaps_is_read_at_each() -> None:
     result = run(Variant(replace(TINY, all_heatmaps=True), (32, 64)), 64, DATA, [ATHLETES], seed=1)
-    (last,) = [
-        r["curve"][-1] for r in readings({**result, "variant": ALL_MAPS}) if r["variant"].endswith("1/8")
-    ]
-    assert last == {"athletes": result["curve"][-1]["athletes@8"]}  # 4 x 8 pixels: too small for DARK
-    assert {key for key in result["curve"][-1]} == {
-        "pictures", "athletes@4", "athletes_dark@4", "athletes@8", "athletes@16", "athletes@32",
-    }  # fmt: skip
+    end = {r["variant"]: r["curve"][-1] for r in readings({**result, "variant": ALL_MAPS})}
+    assert list(end) == [f"one network, at 1/{stride}" for stride in (4, 8, 16, 32)]
+    assert list(end["one network, at 1/4"]) == ["athletes", "athletes_dark"]
+    assert end["one network, at 1/8"] == {"athletes": result["curve"][-1]["athletes@8"]}  # too small for DARK
     assert list(readings(line("HRNet", 1, 9, 38))) == []
 
 

@@ -94,22 +94,27 @@ class PoseTask(Task):
 
     def loss(self, network: Network, batch: Mapping[str, Tensor], stage: Stage, step: int) -> Tensor:
         inputs = normalise(batch["crops"])  # (B, 3, H, W), channels last
-        outputs: Tensor | list[Tensor] = network(inputs)
-        maps = outputs if isinstance(outputs, list) else [outputs]  # each is learned
+        output = network(inputs)
+        maps = output if isinstance(output, list) else [output]
+        # Of several, each with the sigma of its scale, only the last is learned by its hardest keypoints.
+        kind = "mse" if self.recipe.loss == "ohkm" else self.recipe.loss
+        kinds = [kind] * (len(maps) - 1) + [self.recipe.loss]
         sigmas = [stage.sigma * heatmaps.shape[3] / maps[0].shape[3] for heatmaps in maps]
-        losses = [self._compare(inputs, some, batch, s) for some, s in zip(maps, sigmas, strict=True)]
-        return torch.stack(losses).sum()
+        parts = zip(maps, kinds, sigmas, strict=True)
+        return torch.stack([self._compare(inputs, *part, batch) for part in parts]).sum()
 
-    def _compare(self, inputs: Tensor, heatmaps: Tensor, batch: Mapping[str, Tensor], sigma: float) -> Tensor:
-        """Loss of heatmaps (B, K, h, w) of the inputs."""
+    def _compare(
+        self, inputs: Tensor, heatmaps: Tensor, kind: str, sigma: float, batch: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Loss of one of the network's outputs (B, K, h, w)."""
         W, (h, w) = inputs.shape[3], heatmaps.shape[2:]
         points, weights = batch["points"] * (w / W), batch["weights"]  # heatmap pixels
-        if self.recipe.loss == "cross_entropy":
+        if kind == "cross_entropy":
             targets, weights = self._distribution(inputs, points, batch, (w, h), sigma)
             with torch.autocast(heatmaps.device.type, enabled=False):
                 return spatial_cross_entropy(heatmaps, targets, weights)
         draw = official_targets if self.recipe.targets == "official" else unbiased_targets
-        compare = joints_mse if self.recipe.loss == "mse" else joints_ohkm
+        compare = joints_mse if kind == "mse" else joints_ohkm
         with torch.autocast(heatmaps.device.type, enabled=False):
             return compare(heatmaps, *draw(points, weights, (w, h), sigma))
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from posetrack.training.examples.examples import Examples
 from posetrack.training.ranks import Ranks
 from posetrack.training.recipe import Recipe, Stage
 
-Network = Callable[..., Tensor]  # an nn.Module, perhaps wrapped for several processes
+Network = Callable[..., Any]  # an nn.Module, perhaps wrapped for several processes
 
 
 @dataclass

@@ -14,6 +14,8 @@ from scipy.io import loadmat
 from posetrack.benchmarks.evaluate import BENCHMARKS, BenchmarkResult, Options
 from posetrack.benchmarks.predict import PYRAMID, find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.results.annotations import read_annotations
+from posetrack.results.formats import to_2017
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18
 from tests.posetrack.benchmarks.dots import (
     BOX,
@@ -21,6 +23,7 @@ from tests.posetrack.benchmarks.dots import (
     colour_estimator,
     detections,
     write_coco,
+    write_json,
     write_mpii,
     write_picture,
     write_posetrack,
@@ -157,6 +160,31 @@ def test_posetrack_with_detections(tmp_path: Path) -> None:
     assert outcome.people == 3  # the last box is in a frame without labels
     assert len(outcome.results["000001_mpii_test.json"]["annotations"]) == 2
     assert outcome.metrics["ap"]["nose"] == pytest.approx(100 * 2 / 3)  # the second frame has no box
+
+
+@pytest.mark.parametrize(("folder", "key"), [("000001_mpii", "image_id"), ("clip", "file_name")])
+def test_posetrack_2017_with_detections(tmp_path: Path, folder: str, key: str) -> None:
+    """Its files have no image ids: boxes are found by those of 2018's names, or by sequence and frame."""
+    annotation = write_posetrack(tmp_path)
+    old = to_2017(read_annotations(annotation)).model_dump(exclude_unset=True)
+    for number, frame in enumerate(old["annolist"]):
+        frame["image"][0]["name"] = f"images/bonn_5sec/{folder}/{number + 1:08d}.jpg"
+    write_json(annotation, old)
+    place = tmp_path / "images" / "bonn_5sec" / folder
+    place.mkdir(parents=True)
+    for picture in (tmp_path / "images" / "val" / annotation.stem).iterdir():
+        picture.rename(place / f"{int(picture.stem) + 1:08d}.jpg")
+    keys = [10**10 + 10**4 + n if key == "image_id" else f"{folder}/{n:08d}.jpg" for n in (1, 2, 3)]
+    boxes = [(keys[0], 20, 30), (keys[0], 200, 50), (keys[1], 22, 31), (keys[2], 24, 32)]
+    entries = [{key: k, "category_id": 1, "bbox": [x, y, *BOX], "score": 0.9} for k, x, y in boxes]
+    options = Options(boxes=write_json(tmp_path / "b.json", entries))
+    outcome = BENCHMARKS["posetrack17"](colour_estimator(POSETRACK18), tmp_path, options)
+    assert (outcome.people, outcome.metrics["ap"]["total"]) == (3, pytest.approx(100))
+    entries = [{**entry, key: 5 if key == "image_id" else "other/00000001.jpg"} for entry in entries]
+    with pytest.raises(PoseTrackError, match=r"c\.json has no box for any labelled frame"):
+        BENCHMARKS["posetrack17"](
+            colour_estimator(POSETRACK18), tmp_path, Options(boxes=write_json(tmp_path / "c.json", entries))
+        )
 
 
 def test_posetrack_frames_without_picture_do_not_count(tmp_path: Path) -> None:
