@@ -127,16 +127,15 @@ def ablations() -> str:
             heatmaps = ", ".join(f"{recipe.height // 4 >> b}x{recipe.width // 4 >> b}" for b in used)
             printed = EXCHANGES[config.exchange] if config.branches[2] > 1 else 0
             same = "same" if exchanges == printed else f"{exchanges - printed:+d}"
-            base = count("hrnet_w48" if config.width == 48 else "hrnet_w32", 17, recipe.height, recipe.width)
-            more = [
-                f"{costs.parameters / base.parameters - 1:+.0%}",
-                f"{costs.gflops / base.gflops - 1:+.0%}",
-            ]
-            parameters, gflops = f"{costs.parameters:,}", f"{costs.gflops:.2f}"
-            yield row.row, heatmaps, exchanges, printed, same, parameters, more[0], gflops, more[1]
+            whole = count(f"hrnet_w{48 if config.width == 48 else 32}", 17, recipe.height, recipe.width)
+            yield (
+                row.row, heatmaps, exchanges, printed, same,
+                f"{costs.parameters:,}", f"{costs.parameters / whole.parameters - 1:+.0%}",
+                f"{costs.gflops:.2f}", f"{costs.gflops / whole.gflops - 1:+.0%}",
+            )  # fmt: skip
 
-    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | to HRNet's: | GFLOPs: | to HRNet's:"
-    return table(head, rows())
+    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | to HRNet: | GFLOPs: |"
+    return table(head + " to HRNet:", rows())
 
 
 def by_size() -> str:

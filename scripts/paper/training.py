@@ -198,9 +198,8 @@ def evaluate(recipe: Recipe) -> str:
     if not (isinstance(network, HRNetConfig) and network.all_heatmaps):
         return _evaluate(recipe, "runs/$r/$r.safetensors")
     # The same weights, said to be used by another of their heatmaps.
-    used = (
-        name_of(replace(network, heatmap_branch=1)).replace('branch": 1', 'branch": $b').replace('"', r"\"")
-    )
+    name = name_of(replace(network, heatmap_branch=1)).replace('branch": 1', 'branch": $b')
+    used = name.replace('"', r"\"")
     file = "runs/$r/map_$b.safetensors"
     convert = f'posetrack convert runs/$r/$r.safetensors {file} --metadata "model={used}"'
     return f"for b in 0 1 2 3; do\n  {convert}\n  {_evaluate(recipe, file)}\ndone"
@@ -209,7 +208,7 @@ def evaluate(recipe: Recipe) -> str:
 def _evaluate(recipe: Recipe, weights: str) -> str:
     data = recipe.sets[0]
     line = f"posetrack evaluate --data {data} --root {data} --weights {weights}"
-    return line + " --boxes detections.json" * (data == "coco" or data.startswith("posetrack"))
+    return f"{line} --boxes {data}/detections.json" if data.startswith(("coco", "posetrack")) else line
 
 
 def predict_test(recipe: Recipe) -> str:

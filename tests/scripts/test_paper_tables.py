@@ -40,7 +40,7 @@ def test_difference_to_the_printed_digits(ours: float, printed: str, text: str) 
 def commands() -> list[list[str]]:
     """The words of every command of the document, its loops carried out by bash."""
     blocks = re.findall(r"```\n(.*?)```", PATH.read_text(), re.DOTALL)
-    shell = 'posetrack() { printf "%s\\n" "$*"; }\n' + "\n".join(blocks)
+    shell = 'posetrack() { printf "%q " "$@"; echo; }\n' + "\n".join(blocks)
     said = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=True)
     return [shlex.split(line) for line in said.stdout.splitlines()]
 
@@ -74,7 +74,7 @@ def test_posetrack_takes_the_commands() -> None:
             assert given["data"] == given["root"].name
             continue
         if words[0] == "detect":
-            assert str(given["dataset"]) in ("coco", "posetrack17")
+            assert given["out"].parent == given["dataset"]
             continue
         if words[0] == "convert":  # a network that gives the heatmaps its file is named after
             network = models.create(given["metadata"][0].removeprefix("model="), empty=True)
