@@ -34,7 +34,7 @@ from posetrack.zoo.loading import describe
 
 Decoder = Literal["quarter", "dark"]
 # The "six-scale pyramid testing" of HRNet's section 4.2, whose code has none: sizes of the code of PyraNet
-# (Yang et al., ICCV 2017), which the paper follows. That adds maps up in the picture, we in the crop.
+# (Yang et al., ICCV 2017), tested in this way, too. That adds maps up in the picture, we in the crop.
 PYRAMID = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
