@@ -15,7 +15,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from posetrack.benchmarks.validate import errors_of, locate
 from posetrack.datasets.lspet import read_held_out, read_lspet
 from posetrack.datasets.people import HeldOut, PoseData
 from posetrack.models.costs import measure
-from posetrack.models.hrnet import HRNetConfig
+from posetrack.models.hrnet import HRNet, HRNetConfig
 from posetrack.models.shapes import Shape
 from posetrack.models.simple_baseline import R18
 from posetrack.pose.crop import crop_regions
@@ -69,12 +69,14 @@ class Variant:
         return 4 * 2**self.network.heatmap_branch if isinstance(self.network, HRNetConfig) else 4
 
     def recipe(self, pictures: int, seed: int) -> Recipe:
+        """The targets' sigma is the same share of the picture at every stride, as in a loss of many maps."""
         width, height = self.size
-        return replace(
-            RECIPE, network=self.network, width=width, height=height, warm_up=pictures // 10, seed=seed
-        ).for_budget(pictures=pictures)
+        sigma = RECIPE.sigma * 4 / self.stride
+        same = replace(RECIPE, network=self.network, width=width, height=height, sigma=sigma, seed=seed)
+        return replace(same, warm_up=pictures // 10).for_budget(pictures=pictures)
 
 
+ALL_MAPS = "one network, four heatmaps"
 VARIANTS = {
     "HRNet": Variant(),
     "final exchange only": Variant(replace(NARROW, exchange="final")),
@@ -83,7 +85,10 @@ VARIANTS = {
     "heatmaps at 1/8": Variant(replace(NARROW, heatmap_branch=1), rank=1),
     "heatmaps at 1/16": Variant(replace(NARROW, heatmap_branch=2), rank=1),
     "heatmaps at 1/32": Variant(replace(NARROW, heatmap_branch=3), rank=1),
-    "all branches from the start": Variant(replace(NARROW, all_branches=True), rank=1),
+    "all branches from the start": Variant(replace(NARROW, branches=(4, 4, 4)), rank=1),
+    "all branches, width 10": Variant(replace(NARROW, branches=(4, 4, 4), width=10)),
+    "highest branch alone, width 32": Variant(replace(NARROW, branches=(1, 1, 1), width=32)),
+    ALL_MAPS: Variant(replace(NARROW, all_heatmaps=True)),
     "HRNet, 32x64": Variant(size=(32, 64), rank=1),
     "SimpleBaseline, 32x64": Variant(BASELINE, (32, 64), rank=1),
     "final exchange only, width 18": Variant(replace(NARROW, exchange="final", width=18), rank=2),
@@ -96,8 +101,13 @@ SIZES = dict(
         key=lambda item: item[1],
     )
 )  # of Figure 6
-FIGURE_5 = ["HRNet", "heatmaps at 1/8", "heatmaps at 1/16", "heatmaps at 1/32"]
-SAME_SIZE = [n for n, variant in VARIANTS.items() if variant.size == Variant().size and n not in FIGURE_5[1:]]
+MAPS = {f"@{4 * 2**b}": f"one network, at 1/{4 * 2**b}" for b in range(4)}  # mark of its values: row
+FIGURE_5 = ["HRNet", *(name for name in VARIANTS if " at 1/" in name), *MAPS.values()]
+SAME_SIZE = [
+    name
+    for name, variant in VARIANTS.items()
+    if variant.size == Variant().size and name not in (*FIGURE_5[1:], ALL_MAPS)
+]
 # Reference of the differences, rows, and how joints are read.
 TABLES = (
     ("HRNet", SAME_SIZE, DARK),
@@ -122,13 +132,30 @@ class AblationTask(PoseTask):
 
     def validate(self, network: nn.Module, stage: Stage, ranks: Ranks) -> Validation:
         result = Validation()
+        shape = self.recipe.network
+        if not isinstance(shape, HRNetConfig):
+            self._examine(network, stage, ranks, 4, "", result)
+        elif not shape.all_heatmaps:
+            self._examine(network, stage, ranks, 4 * 2**shape.heatmap_branch, "", result)
+        else:
+            assert isinstance(network, HRNet)
+            for branch, mark in enumerate(MAPS):
+                network.config = replace(shape, heatmap_branch=branch)  # which of them it gives in use
+                self._examine(network, stage, ranks, 4 * 2**branch, mark, result)
+        return result
+
+    def _examine(
+        self, network: nn.Module, stage: Stage, ranks: Ranks, stride: int, mark: str, result: Validation
+    ) -> None:
+        decoders = {"quarter": ""}
+        if min(stage.size) >= MIN_SIDE_FOR_DARK * stride:
+            decoders["dark"] = "_dark"
         for held_out in self.held_out:
-            for decoder, suffix in (("quarter", ""), ("dark", "_dark")):
+            for decoder, suffix in decoders.items():
                 decoding = replace(self.decoding(stage), decoder=decoder)  # type: ignore[arg-type]
                 points, _, _ = locate(network, held_out.people, held_out.images, decoding, ranks.device)
                 pck = errors_of(points, held_out, self.recipe.skeleton).pck()
-                result.values[f"{held_out.name}{suffix}"] = round(pck, 3)
-        return result
+                result.values[f"{held_out.name}{suffix}{mark}"] = round(pck, 3)
 
 
 def run(
@@ -146,10 +173,8 @@ def run(
         seconds = time.process_time() - start
         lines = [json.loads(line) for line in Path(folder, "log.jsonl").read_text().splitlines()]
     costs = measure(training.network, recipe.height, recipe.width)
-    dark = min(variant.size) >= MIN_SIDE_FOR_DARK * variant.stride
     curve = [
-        {"pictures": line["step"] * recipe.batch}
-        | {k: v for k, v in line.items() if k.split("_")[0] in QUARTER and (dark or k in QUARTER)}
+        {"pictures": line["step"] * recipe.batch} | {k: v for k, v in line.items() if k.startswith(QUARTER)}
         for line in lines
         if "epoch" in line
     ]
@@ -195,6 +220,15 @@ def study(data: Path, results: Path, pictures: int, seeds: list[int], names: lis
             file.write(json.dumps({"variant": name, "seed": seed, "pictures": pictures, **result}) + "\n")
 
 
+def readings(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A line for every heatmap that a run was examined at, if at several."""
+    for mark, name in MAPS.items():
+        own = [{key: v for key, v in point.items() if key.endswith(mark)} for point in line["curve"]]
+        if own[-1]:
+            curve = [{key.removesuffix(mark): v for key, v in point.items()} for point in own]
+            yield {**line, "variant": name, "curve": curve}
+
+
 def read_results(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -214,7 +248,9 @@ def main() -> None:
     given = parser.parse_args()
     if not given.report_only:
         study(given.data, given.results, given.pictures, given.seeds, given.variants)
-    runs = by_variant(read_results(given.results), VARIANTS, given.pictures, given.seeds)
+    lines = [*read_results(given.results)]
+    lines += [reading for line in lines for reading in readings(line)]
+    runs = by_variant(lines, (*VARIANTS, *MAPS.values()), given.pictures, given.seeds)
     for reference, names, sets in TABLES:
         if any(name in runs for name in names):
             print("\n" + "\n".join(table(runs, names, reference, sets)))

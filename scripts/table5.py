@@ -100,6 +100,7 @@ def main(
     boxes: Annotated[Path | None, "detections to use instead of the detector: COCO results JSON"] = None,
     weights: options.Weights = None,
     flow: options.Flow = None,
+    flow_scale: options.FlowScale = None,
     sequences: Annotated[int | None, "how many sequences, spread over all; default: all"] = None,
     json: Annotated[Path | None, "write all numbers to this file"] = None,
     overwrite: options.Overwrite = False,
@@ -108,10 +109,12 @@ def main(
     options.refuse_existing([json], overwrite, "--json")
     annotations, images = split_folders(root, split)
     chosen = _spread(posetrack_sequences(annotations, images), sequences)
-    system = options.load_tracker(preset, device, weights=weights, flow=flow, boxes=boxes)
+    system = options.load_tracker(
+        preset, device, weights=weights, flow=flow, flow_scale=flow_scale, boxes=boxes
+    )
     base = PAPER_LETTER if settings == "letter" else find(preset).tracker
     lines = rows(base)
-    between = _between(system, flow or find(preset).flow, device) if base.direct_flow else None
+    between = _between(flow or find(preset).flow, device, flow_scale) if base.direct_flow else None
     trackers = {row.name: FlowTracker(row.settings, between) for row in lines}
     with_boxes = (lambda sequence: system) if boxes is None else box_source(system, boxes)
     with tempfile.TemporaryDirectory(prefix="posetrack-") as place:
@@ -190,11 +193,11 @@ def table_of(lines: Iterable[Row], scores: Mapping[str, Mapping[str, float]]) ->
     return table(head, cells)
 
 
-def _between(system: PoseTracker, name: str, device: str) -> Between:
+def _between(name: str, device: str, scale: float | None) -> Between:
     """Flow from any picture to any other, by an instance of its own: the system's keeps its last frame."""
     from posetrack.runtime.device import find_device
 
-    flow = create_flow(name, find_device(device))
+    flow = create_flow(name, find_device(device), scale)
 
     def between(old: NDArray[np.uint8], new: NDArray[np.uint8]) -> Motion:
         flow.reset()

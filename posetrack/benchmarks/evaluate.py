@@ -28,7 +28,7 @@ from posetrack.benchmarks.result import (
     labelled_boxes_only,
     listed_poses,
 )
-from posetrack.benchmarks.testsets import coco_results, coco_test
+from posetrack.benchmarks.testsets import coco_results, coco_test, mpii_test
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.mpii import crop_box, read_mpii_truth
@@ -91,7 +91,9 @@ def _coco_boxes(document: Document) -> tuple[list[int], NDArray[np.float32]]:
 
 def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
     """PCKh on MPII's validation people (annot/valid.json and gt_valid.mat of HRNet's release)."""
-    labelled_boxes_only("mpii", options)
+    labelled_boxes_only("mpii", options, ("val", "test"))
+    if options.split == "test":
+        return mpii_test(estimator, root, options)
     truth = read_mpii_truth(root / "annot" / "gt_valid.mat")
     path = root / "annot" / "valid.json"
     try:

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from posetrack.benchmarks.predict import PosedBoxes, find_people
 from posetrack.benchmarks.result import BenchmarkResult, Options, benchmark_result, kept_rows
-from posetrack.datasets.coco import read_detections
 from posetrack.datasets.pictures import read_picture
-from posetrack.datasets.posetrack import PoseTrackSequence, posetrack_sequences, split_folders
+from posetrack.datasets.posetrack import PoseTrackSequence, frame_keys, posetrack_sequences, split_folders
+from posetrack.detectors.box_file import read_box_file
+from posetrack.detectors.from_file import CachedDetections
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation import PoseTrackReport, evaluate_posetrack
 from posetrack.evaluation.numbers import columns
 from posetrack.evaluation.report import PARTS, part_means
 from posetrack.pose.estimator import HeatmapEstimator
 from posetrack.results.annotations import Annotations17, read_annotations, write_annotations
-from posetrack.results.formats import to_2018
 from posetrack.results.posetrack import export_posetrack, read_posetrack
 from posetrack.types import Tracks
 
@@ -86,18 +86,19 @@ def _labelled(sequences: Sequence[PoseTrackSequence]) -> _Boxes:
 
 def _detected(sequences: Sequence[PoseTrackSequence], options: Options) -> _Boxes:
     assert options.boxes is not None
-    places_of: dict[int, Place] = {}
+    file = read_box_file(options.boxes)
+    places: list[Place] = []
+    tables = [np.zeros((0, 5), np.float32)]  # x1, y1, x2, y2, score
     for number, sequence in enumerate(sequences):
-        for frame, image in enumerate(to_2018(read_annotations(sequence.annotation)).images):
-            if sequence.labelled[frame]:
-                places_of[image.id] = (number, frame)
-    names = {image_id: str(sequences[s].images[frame]) for image_id, (s, frame) in places_of.items()}
-    detected = read_detections(options.boxes, names, options.box_score)
-    return _Boxes(
-        [places_of[d.image_id] for d in detected],
-        np.stack([d.box for d in detected]),
-        np.array([d.score for d in detected], np.float32),
-    )
+        given = CachedDetections.for_sequence(file, *frame_keys(sequence.annotation))
+        for frame, table in given.rows.items():
+            kept = table[table[:, 4] >= options.box_score] if sequence.labelled[frame] else table[:0]
+            tables.append(kept)
+            places += [(number, frame)] * len(kept)
+    if not places:
+        raise PoseTrackError(f"{options.boxes} has no box for any labelled frame: give boxes of these videos")
+    boxes = np.concatenate(tables)
+    return _Boxes(places, boxes[:, :4], boxes[:, 4])
 
 
 def _write_truth(sequence: PoseTrackSequence, folder: Path, lost: Mapping[str, str]) -> bool:

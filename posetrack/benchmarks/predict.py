@@ -33,6 +33,9 @@ from posetrack.types import Detections, Frame, Poses
 from posetrack.zoo import catalog
 from posetrack.zoo.loading import describe
 
+# The "six-scale pyramid testing" of HRNet's section 4.2, whose code has none: sizes of the code of PyraNet
+# (Yang et al., ICCV 2017), tested in this way, too. That adds maps up in the picture, we in the crop.
+PYRAMID = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
 
@@ -58,6 +61,7 @@ def load_estimator(
     device: str = "auto",
     flip: bool = True,
     decoder: Decoder | None = None,
+    pyramid: bool = False,
 ) -> HeatmapEstimator:
     """The estimator of a weights file, as the tracker builds it, but in single precision on every device.
 
@@ -66,6 +70,7 @@ def load_estimator(
         model: name of published weights that are used in the same way (network, joints, input size, sigma),
             for files that do not say it themselves.
         decoder: how crops are cut and heatmaps read; None is as the weights were trained.
+        pyramid: average over the six sizes of the crop that MPII is tested with.
 
     Raises:
         PoseTrackError: the file is missing, broken, of another network, or does not say how it is used.
@@ -79,7 +84,9 @@ def load_estimator(
         )
     network, settings = load_network(model or "light", weights, decoder=decoder, flip_test=flip)
     place = find_device(device)
-    return HeatmapEstimator.fast(network, replace(settings, half=False, clip_scores=False), place)
+    sizes = PYRAMID if pyramid else (1.0,)
+    settings = replace(settings, half=False, clip_scores=False, pyramid=sizes)
+    return HeatmapEstimator.fast(network, settings, place)
 
 
 def metadata(weights: Path | None) -> Mapping[str, str]:

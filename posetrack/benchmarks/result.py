@@ -36,7 +36,7 @@ class BenchmarkResult:
     people: int  # boxes looked at
     pictures: int
     lost: Mapping[str, str]  # picture -> why it could not be read; neither wanted nor counted as wrong
-    results: Any  # poses in the benchmark's own form: JSON content, or file name -> JSON content
+    results: Any  # poses in the benchmark's own form: JSON content, file name -> JSON content, or bytes
 
 
 def benchmark_result(
@@ -80,12 +80,12 @@ def listed_poses(
     return [{"image": names[n], "keypoints": triples[n].tolist()} for n in np.flatnonzero(there).tolist()]
 
 
-def labelled_boxes_only(data: str, options: Options) -> None:
+def labelled_boxes_only(data: str, options: Options, splits: Sequence[str] = ("val",)) -> None:
     if options.boxes is not None:
         raise PoseTrackError(
             f"--boxes {options.boxes}: {data} is defined on its labelled people; leave it out"
         )
-    if options.split != "val":
+    if options.split not in splits:
         raise PoseTrackError(
-            f"--split {options.split}: {data} is measured on its validation split; leave it out"
+            f"--split {options.split}: {data} is measured on {' or '.join(splits)}: leave it out"
         )

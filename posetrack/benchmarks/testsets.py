@@ -2,11 +2,13 @@
 
 COCO test-dev: `posetrack evaluate --data coco --split test-dev --boxes detections.json
 --save person_keypoints_test-dev2017_NAME_results.json`; the boxes by `posetrack detect --split test-dev`.
+MPII: `posetrack evaluate --data mpii --split test --pyramid --save pred_keypoints_mpii.mat`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from numpy.typing import NDArray
 from posetrack.benchmarks.predict import PosedBoxes, find_people
 from posetrack.benchmarks.result import BenchmarkResult, Options, benchmark_result, kept_rows
 from posetrack.datasets.coco import image_names, picture_folder, read_detections
+from posetrack.datasets.mpii import MAT
+from posetrack.datasets.mpii_test import read_mpii_test
 from posetrack.datasets.pictures import read_picture
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.coco import result_entries
 from posetrack.pose.estimator import HeatmapEstimator
-from posetrack.skeletons import COCO17
+from posetrack.results.mpii import benchmark_mat, hrnet_mat
+from posetrack.skeletons import COCO17, MPII16
 
 
 def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
@@ -40,6 +45,27 @@ def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Benc
     seen, results = coco_results(estimator, picture_folder(root, "test"), names, ids, boxes, scores, options)
     table = f"{len(results)} poses, no labels to measure them by: --save them and send them to COCO's server"
     return benchmark_result(seen, ids, {}, table, results)
+
+
+def mpii_test(estimator: HeatmapEstimator, root: Path, options: Options) -> BenchmarkResult:
+    """Poses of the people of MPII's single-person benchmark, in a .mat as its authors take it.
+
+    With HRNet's JSON alone the .mat is that of HRNet's code, which says nothing of pictures.
+    """
+    people = read_mpii_test(root)
+    ones = np.ones(len(people.names), np.float32)
+    seen = find_people(
+        estimator, people.names, people.boxes, ones, lambda name: read_picture(root / "images" / name), "mpii"
+    )
+    points, _ = seen.joints(MPII16)
+    if people.annolist is None:
+        content, form = hrnet_mat(points), f"`preds` of HRNet's code; the benchmark's own form takes {MAT}"
+    else:
+        content = benchmark_mat(people.annolist, people.places[seen.there], points[seen.there])
+        form = "`pred` of the benchmark: send pred_keypoints_mpii.mat to its authors"
+    table = f"{len(points)} poses, no labels to measure them by; --save writes {form}"
+    result = benchmark_result(seen, people.names, {}, table, content)
+    return replace(result, lost={**seen.lost, **people.lost})
 
 
 def coco_results(

@@ -37,12 +37,13 @@ def evaluate(
     decoder: Annotated[
         Literal["quarter", "dark", "udp"] | None, "how crops are cut and heatmaps read; else as trained"
     ] = None,
+    pyramid: Annotated[bool, "the mean over six sizes of the crop, as MPII's test set is looked at"] = False,
     oks_nms: Annotated[float, "OKS from which the better of two poses stays alone; 1: all"] = 0.9,
     soft_nms: Annotated[bool, "lower the others' rank instead, and take 20 people"] = False,
-    split: Annotated[str, "of the data set"] = "val",
+    split: Annotated[str, "of the data set; test-dev for COCO, test for MPII"] = "val",
     json: Annotated[Path | None, "write settings and metrics"] = None,
     save: Annotated[
-        Path | None, "write the poses as JSON; for PoseTrack a folder of prediction files"
+        Path | None, "write the poses: JSON, .mat for MPII's test, for PoseTrack a folder of prediction files"
     ] = None,
     device: Annotated[str, "auto, cpu, cuda or cuda:N"] = "auto",
     overwrite: Annotated[bool, "replace files that are there already"] = False,
@@ -74,7 +75,10 @@ def evaluate(
         measured = _imagenet(root, weights, model, split, device)
     else:
         options = {"boxes": boxes, "box_score": box_score, "oks_threshold": oks_nms, "soft": soft_nms}
-        network = {"weights": weights, "model": model, "device": device, "flip": flip, "decoder": decoder}
+        network = {
+            "weights": weights, "model": model, "device": device,
+            "flip": flip, "decoder": decoder, "pyramid": pyramid,
+        }  # fmt: skip
         measured = _people(data, root, network, {**options, "split": split, "detector": detector})
     seconds = round(time.perf_counter() - start, 1)
     summary = {**settings, **measured.summary, "lost": list(measured.lost.values()), "seconds": seconds}
@@ -114,6 +118,7 @@ def _people(data: str, root: Path, network: dict[str, Any], options: dict[str, A
         "box_score": options["box_score"],
         "flip": network["flip"],
         "decoder": estimator.settings.decoder,
+        "pyramid": network["pyramid"],
         "oks_nms": options["oks_threshold"],
         "soft_nms": options["soft"],
         "people": result.people,
@@ -154,6 +159,9 @@ def _write(data: str, summary: Mapping[str, Any], results: Any, json: Path | Non
         files |= {save / name: content for name, content in results.items()} if many else {save: results}
     for path, content in files.items():
         with replacing(path) as temporary:
+            if isinstance(content, bytes):
+                temporary.write_bytes(content)
+                continue
             indent = 1 if isinstance(content, dict) else None
             temporary.write_text(json_module.dumps(content, indent=indent))
 

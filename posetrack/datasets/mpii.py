@@ -51,13 +51,13 @@ def read_mpii(root: Path, split: str) -> PoseData:
     if path.is_file() or split != "train" or not (root / MAT).is_file():
         return read_mpii_json(path, root / "images", f"mpii {split}")
     held_out = root / "annot" / "valid.json"
-    skip = {entry["image"] for entry in _entries(held_out)} if held_out.is_file() else set()
+    skip = {entry["image"] for entry in entries_of(held_out)} if held_out.is_file() else set()
     return read_mpii_mat(root / MAT, root / "images", skip)
 
 
 def read_mpii_json(path: Path, pictures: Path, name: str = "mpii") -> PoseData:
     """People of a file in the form of HRNet's train.json: image, center, scale, joints, joints_vis."""
-    found = (_found(f"{path.name}: entry {n}", _entry, entry) for n, entry in enumerate(_entries(path)))
+    found = (_found(f"{path.name}: entry {n}", _entry, entry) for n, entry in enumerate(entries_of(path)))
     return with_pictures(name, MPII16, found, pictures)
 
 
@@ -76,7 +76,8 @@ def _entry(entry: dict[str, Any]) -> Person | str:
     return _person(entry["image"], entry["center"], entry["scale"], joints, labelled)
 
 
-def _entries(path: Path) -> list[dict[str, Any]]:
+def entries_of(path: Path) -> list[dict[str, Any]]:
+    """The people of an annotation file in JSON, unread."""
     try:
         entries = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -117,7 +118,7 @@ def read_mpii_mat(path: Path, pictures: Path, skip: Collection[str] = ()) -> Pos
     Raises:
         InputError: not the official file, or nobody remains.
     """
-    release = _mat(path, "RELEASE", nested=True)["RELEASE"]
+    release = read_mat(path, "RELEASE", nested=True)["RELEASE"]
     try:
         entries = list(zip(_listed(release.annolist), _listed(release.img_train), strict=True))
     except (AttributeError, ValueError) as error:
@@ -156,7 +157,7 @@ def _listed(value: Any) -> NDArray[Any]:
     return np.atleast_1d(np.asarray(value, object))
 
 
-def _mat(path: Path, *names: str, nested: bool = False) -> dict[str, Any]:
+def read_mat(path: Path, *names: str, nested: bool = False) -> dict[str, Any]:
     """Some variables of a MATLAB file; `nested` gives structs as objects, and arrays of one entry as this."""
     from scipy.io import loadmat
 
@@ -175,7 +176,7 @@ def read_mpii_truth(path: Path) -> MpiiTruth:
     Raises:
         InputError: not that file.
     """
-    content = _mat(path, "jnt_missing", "pos_gt_src", "headboxes_src")
+    content = read_mat(path, "jnt_missing", "pos_gt_src", "headboxes_src")
     joints = np.asarray(content["pos_gt_src"], np.float64)  # (16, 2, N)
     missing = np.asarray(content["jnt_missing"]) != 0  # (16, N)
     heads = np.asarray(content["headboxes_src"], np.float64)  # (2, 2, N): corner, axis

@@ -31,28 +31,30 @@ class HRNetConfig:
     bottlenecks: int = 4  # residual blocks of stage 1
     # Ablations. Table 6: exchange after every module, only where a stage ends, or only at the very end.
     exchange: Literal["all", "across", "final"] = "all"
-    all_branches: bool = False  # section 4.4, resolution maintenance: all four branches from stage 2 on
+    # Section 4.4, resolution maintenance: (4, 4, 4) has all branches from stage 2 on, (1, 1, 1) no lower one.
+    branches: tuple[int, int, int] = (2, 3, 4)  # side by side in stages 2, 3, 4; never fewer than before
     heatmap_branch: int = 0  # Figure 5: heatmaps from branch 0..3, at 1/4, 1/8, 1/16 or 1/32 of the input
+    all_heatmaps: bool = False  # Figure 5 as one network: all branches learn them, `heatmap_branch` is used
 
     def __post_init__(self) -> None:
         if self.exchange not in ("all", "across", "final"):
             raise ValueError(f"exchange is {self.exchange!r}, expected 'all', 'across' or 'final'")
-        if self.heatmap_branch not in range(4):
-            raise ValueError(f"heatmap_branch is {self.heatmap_branch}, expected 0, 1, 2 or 3")
+        growing = [1, *self.branches, 4]
+        if len(self.branches) != 3 or growing != sorted(growing):
+            raise ValueError(f"branches is {self.branches}, expected three numbers that rise from 1 to 4")
+        if self.heatmap_branch not in range(self.branches[2]):
+            raise ValueError(f"heatmap_branch is {self.heatmap_branch}, expected 0 to {self.branches[2] - 1}")
 
     @property
     def widths(self) -> tuple[int, int, int, int]:
         """Channels of the four branches, highest resolution first."""
         return self.width, 2 * self.width, 4 * self.width, 8 * self.width
 
-    def branches(self, stage: int) -> int:
-        """How many branches run side by side in stage 2, 3 or 4."""
-        return 4 if self.all_branches else stage
-
     def exchanges(self, stage: int, module: int) -> bool:
         """Whether the branches exchange after this module (counted from 0) of stage 2, 3 or 4."""
         last = module == self.modules[stage - 2] - 1
-        return self.exchange == "all" or (last and (self.exchange == "across" or stage == 4))
+        wanted = self.exchange == "all" or (last and (self.exchange == "across" or stage == 4))
+        return wanted and self.branches[stage - 2] > 1
 
 
 W32 = HRNetConfig(width=32)
@@ -187,7 +189,7 @@ class HRNetTrunk(nn.Module):
         super().__init__()
         self.config = config
         outer = config.bottleneck * Bottleneck.expansion
-        two, three, four = (config.widths[: config.branches(stage)] for stage in (2, 3, 4))
+        two, three, four = (config.widths[:count] for count in config.branches)
         self.conv1 = conv3x3(3, config.stem, 2)
         self.bn1 = nn.BatchNorm2d(config.stem)
         self.conv2 = conv3x3(config.stem, config.stem, 2)
@@ -203,7 +205,7 @@ class HRNetTrunk(nn.Module):
     def _stage(self, stage: int, rows: Sequence[int]) -> nn.Sequential:
         """`rows` are the branches that leave the last module; the others put out all of theirs."""
         config, count = self.config, self.config.modules[stage - 2]
-        widths = config.widths[: config.branches(stage)]
+        widths = config.widths[: config.branches[stage - 2]]
         every = range(len(widths))
         wanted = [
             (rows if m == count - 1 else every) if config.exchanges(stage, m) else () for m in range(count)
@@ -230,18 +232,27 @@ class HRNet(HRNetTrunk):
     """Image to heatmaps.
 
     forward: (B, 3, H, W), normalised RGB, H and W multiples of 32 -> (B, K, H/4, W/4); with another
-    `heatmap_branch` b: (B, K, H / 4 / 2**b, W / 4 / 2**b).
+    `heatmap_branch` b: (B, K, H / 4 / 2**b, W / 4 / 2**b). With `all_heatmaps`, a list of those of all
+    branches while it is trained.
     """
 
     def __init__(self, config: HRNetConfig, keypoints: int) -> None:
-        super().__init__(config, rows=[config.heatmap_branch])
-        self.final_layer = nn.Conv2d(config.widths[config.heatmap_branch], keypoints, 1)
+        rows = range(config.branches[2]) if config.all_heatmaps else [config.heatmap_branch]
+        super().__init__(config, rows)
+        heads = [nn.Conv2d(config.widths[branch], keypoints, 1) for branch in rows]
+        self.final_layer = nn.ModuleList(heads) if config.all_heatmaps else heads[0]
         initialise(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        (features,) = self.maps(x)
-        heatmaps: Tensor = self.final_layer(features)
-        return heatmaps
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        maps = self.maps(x)
+        if not self.config.all_heatmaps:
+            heatmaps: Tensor = self.final_layer(maps[0])
+            return heatmaps
+        heads = list(self.final_layer.children())
+        if self.training:
+            return [head(features) for head, features in zip(heads, maps, strict=True)]
+        used: Tensor = heads[self.config.heatmap_branch](maps[self.config.heatmap_branch])
+        return used
 
 
 def initialise(network: nn.Module) -> None:

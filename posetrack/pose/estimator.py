@@ -25,7 +25,7 @@ from posetrack.pose.crop import (
     heatmap_to_picture,
     normalise,
 )
-from posetrack.pose.heatmap import Decoder, decode, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import Decoder, decode, merge_flipped, softmax_heatmaps, zoomed
 from posetrack.runtime.calibration import Calibration
 from posetrack.runtime.compiled import for_cpu
 from posetrack.runtime.folding import for_inference
@@ -51,6 +51,7 @@ class PoseSettings:
     decoder: Decoder = "quarter"
     clip_scores: bool = True  # a heatmap above 1 gives the score 1; officially its height, also in evaluation
     flip_test: bool = False
+    pyramid: tuple[float, ...] = (1.0,)  # sizes of the crop's region, whose heatmaps are averaged
     max_crops: int = 64  # in memory at once, and per forward pass of a GPU
     half: bool = False  # bfloat16 where the hardware multiplies it
 
@@ -130,8 +131,11 @@ class HeatmapEstimator:
         self, frames: Sequence[Frame], owners: NDArray[np.intp], regions: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Joints (n, K, 2) in picture pixels and their scores (n, K) for one chunk of people."""
-        crops = normalise(self._crop(frames, owners, regions), self.dtype)
-        heatmaps = self._heatmaps(crops)
+        looks = []
+        for size in self.settings.pyramid:
+            crops = normalise(self._crop(frames, owners, regions * [1, 1, size, size]), self.dtype)
+            looks.append(zoomed(self._heatmaps(crops), size))
+        heatmaps = looks[0] if len(looks) == 1 else torch.stack(looks).mean(dim=0)
         decoded = decode(heatmaps, self.settings.decoder, self.settings.sigma)
         points, scores = (t.cpu().numpy() for t in decoded)
         h, w = heatmaps.shape[2:]

@@ -39,6 +39,21 @@ def merge_flipped(heatmaps: Tensor, mirrored: Tensor, flip_order: Tensor, shift:
     return (heatmaps + back) * 0.5
 
 
+def zoomed(heatmaps: Tensor, factor: float) -> Tensor:
+    """Heatmaps (B, K, h, w) of regions `factor` times as large, as seen in the regions; 0 beyond their edge.
+
+    Both have their centre at (w / 2, h / 2), as the affine of a crop.
+    """
+    if factor == 1:
+        return heatmaps
+    h, w = heatmaps.shape[2:]
+    x, y = (
+        ((torch.arange(n, device=heatmaps.device) - n / 2) / factor + n / 2) * 2 / (n - 1) - 1 for n in (w, h)
+    )  # places in the larger region, of which -1 and 1 are the outermost pixels
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)  # (h, w, 2)
+    return F.grid_sample(heatmaps, grid.expand(len(heatmaps), h, w, 2), align_corners=True)
+
+
 def softmax_heatmaps(logits: Tensor, sigma: float) -> Tensor:
     """Heatmaps of a network trained by spatial cross-entropy against Gaussians of `sigma` heatmap pixels.
 

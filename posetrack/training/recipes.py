@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from posetrack.models.hrnet import W32, W48
+from posetrack.models.hrnet import W32, W48, HRNetConfig
 from posetrack.training.examples.augment import Appearance, Geometry
 from posetrack.training.recipe import Recipe, Source, Stage
 
@@ -124,7 +124,20 @@ ABLATIONS = (
         replace(SCRATCH, name=f"ablation_exchange_{e}", network=replace(W32, exchange=e))
         for e in ("final", "across", "all")
     ),
-    replace(SCRATCH, name="ablation_all_branches", network=replace(W32, all_branches=True)),
+    # Section 4.4 has its variants at "similar" parameters and multiply-adds. With W32's widths and depth four
+    # branches from the start cost more; the second is narrower, and as that saves more multiply-adds than
+    # parameters, stage 1 is three times as deep. Without lower branches every weight meets every pixel: equal
+    # multiply-adds leave a twelfth of the parameters.
+    replace(SCRATCH, name="ablation_all_branches", network=replace(W32, branches=(4, 4, 4))),
+    replace(
+        SCRATCH,
+        name="ablation_all_branches_narrow",
+        network=HRNetConfig(width=22, branches=(4, 4, 4), bottlenecks=12),
+    ),
+    replace(SCRATCH, name="ablation_one_branch", network=HRNetConfig(width=59, branches=(1, 1, 1))),
+    # Figure 5: one network that learns heatmaps at all four resolutions, and one for each lower resolution.
+    replace(COCO_W32, name="ablation_w32_maps", network=replace(W32, all_heatmaps=True)),
+    replace(COCO_W48, name="ablation_w48_maps", network=replace(W48, all_heatmaps=True)),
     *(
         replace(
             recipe,

@@ -135,14 +135,19 @@ def ablations() -> str:
             stages = [(stage, module) for stage in (2, 3, 4) for module in range(config.modules[stage - 2])]
             exchanges = sum(config.exchanges(stage, module) for stage, module in stages)
             costs = count(network, 17, recipe.height, recipe.width)
-            side = 4 * 2**config.heatmap_branch
-            heatmaps = f"{recipe.height // side}x{recipe.width // side}"
-            printed = EXCHANGES[config.exchange]
+            used = range(4) if config.all_heatmaps else [config.heatmap_branch]
+            heatmaps = ", ".join(f"{recipe.height // 4 >> b}x{recipe.width // 4 >> b}" for b in used)
+            printed = EXCHANGES[config.exchange] if config.branches[2] > 1 else 0
             same = "same" if exchanges == printed else f"{exchanges - printed:+d}"
-            yield row.row, heatmaps, exchanges, printed, same, f"{costs.parameters:,}", f"{costs.gflops:.2f}"
+            whole = count(f"hrnet_w{48 if config.width == 48 else 32}", 17, recipe.height, recipe.width)
+            yield (
+                row.row, heatmaps, exchanges, printed, same,
+                f"{costs.parameters:,}", f"{costs.parameters / whole.parameters - 1:+.0%}",
+                f"{costs.gflops:.2f}", f"{costs.gflops / whole.gflops - 1:+.0%}",
+            )  # fmt: skip
 
-    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | GFLOPs:"
-    return table(head, rows())
+    head = "row | heatmaps | exchanges: | paper: | difference: | parameters: | to HRNet: | GFLOPs: |"
+    return table(head + " to HRNet:", rows())
 
 
 def by_size() -> str:

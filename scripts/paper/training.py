@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from textwrap import indent
 
+from posetrack.models.hrnet import HRNetConfig
+from posetrack.models.shapes import name_of
 from posetrack.training.recipe import Recipe
 from posetrack.training.recipes import RECIPES
 from scripts.markdown import table
@@ -115,8 +118,8 @@ def settings() -> str:
     return table("recipe | data | input | from | batch: | epochs: | targets and loss", rows())
 
 
-def figure_6() -> list[Score]:
-    rows = []
+def figure_6() -> tuple[Score, ...]:
+    rows: list[Score] = []
     table_1 = {row.recipe: row.scores.split()[0] for row in COCO_VAL}
     for height, width in BY_SIZE:
         for net, name in (("r50", "SimpleBaseline R50"), ("w32", "HRNet-W32")):
@@ -126,7 +129,7 @@ def figure_6() -> list[Score]:
             if net == "w32" and (height, width) in FIGURE_6:
                 score += f", {FIGURE_6[height, width]} over R50"
             rows.append(Score(recipe, f"{name}, {size}", score))
-    return rows
+    return tuple(rows)
 
 
 def imagenet() -> str:
@@ -160,15 +163,27 @@ def scores(rows: Iterable[Score]) -> str:
 
 
 def commands(rows: Iterable[Score]) -> str:
-    """To train and to measure each recipe, once; loops over those that differ by their name only."""
+    """To train and to measure each recipe."""
+    return _loops(rows, train, evaluate)
+
+
+def test_commands(rows: Iterable[Score]) -> str:
+    """To make what the server of a test set takes."""
+    return _loops(rows, predict_test)
+
+
+def _loops(rows: Iterable[Score], *kinds: Callable[[Recipe], str]) -> str:
+    """The commands of each recipe, once; loops over those that differ by their name only."""
     loops: dict[str, list[str]] = {}
     recipes = dict.fromkeys(row.recipe for row in rows)
-    for command in (train, evaluate):
+    for command in kinds:
         for name in recipes:
             loops.setdefault(command(RECIPES[name]), []).append(name)
     text = "\n".join(
-        line.replace("$r", names[0]) if len(names) == 1 else f"for r in {' '.join(names)}; do\n  {line}\ndone"
-        for line, names in loops.items()
+        lines.replace("${r}", names[0]).replace("$r", names[0])
+        if len(names) == 1
+        else f"for r in {' '.join(names)}; do\n{indent(lines, '  ')}\ndone"
+        for lines, names in loops.items()
     )
     return f"```\n{text}\n```"
 
@@ -179,9 +194,29 @@ def train(recipe: Recipe) -> str:
 
 
 def evaluate(recipe: Recipe) -> str:
+    network = recipe.network
+    if not (isinstance(network, HRNetConfig) and network.all_heatmaps):
+        return _evaluate(recipe, "runs/$r/$r.safetensors")
+    # The same weights, said to be used by another of their heatmaps.
+    name = name_of(replace(network, heatmap_branch=1)).replace('branch": 1', 'branch": $b')
+    used = name.replace('"', r"\"")
+    file = "runs/$r/map_$b.safetensors"
+    convert = f'posetrack convert runs/$r/$r.safetensors {file} --metadata "model={used}"'
+    return f"for b in 0 1 2 3; do\n  {convert}\n  {_evaluate(recipe, file)}\ndone"
+
+
+def _evaluate(recipe: Recipe, weights: str) -> str:
     data = recipe.sets[0]
-    line = f"posetrack evaluate --data {data} --root {data} --weights runs/$r/$r.safetensors"
-    return line + " --boxes detections.json" * (data == "coco" or data.startswith("posetrack"))
+    line = f"posetrack evaluate --data {data} --root {data} --weights {weights}"
+    return f"{line} --boxes {data}/detections.json" if data.startswith(("coco", "posetrack")) else line
+
+
+def predict_test(recipe: Recipe) -> str:
+    line = _evaluate(recipe, "runs/$r/$r.safetensors")
+    if recipe.sets[0] == "mpii":
+        return f"{line} --split test --pyramid --save runs/$r/pred_keypoints_mpii.mat"
+    name = "person_keypoints_test-dev2017_${r}_results.json"
+    return f"{line.replace('detections', 'detections_test-dev')} --split test-dev --save runs/$r/{name}"
 
 
 def _init(recipe: Recipe) -> str:

@@ -17,7 +17,18 @@ from posetrack.models.shapes import name_of
 from posetrack.skeletons import POSETRACK18
 from posetrack.training.examples.people import PeopleExamples
 from scripts.ablation_report import QUARTER, by_variant, differences, draw_exchange, draw_sizes, spread, table
-from scripts.study_ablations import BASELINE, NARROW, SIZES, VARIANTS, Variant, floor, in_order, run
+from scripts.study_ablations import (
+    ALL_MAPS,
+    BASELINE,
+    NARROW,
+    SIZES,
+    VARIANTS,
+    Variant,
+    floor,
+    in_order,
+    readings,
+    run,
+)
 
 K = len(POSETRACK18)
 
@@ -39,7 +50,15 @@ def test_every_run_is_in_the_order_once() -> None:
     assert sorted(order) == sorted((name, seed) for name in VARIANTS for seed in (1, 2, 3))
 
 
-@pytest.mark.parametrize("name", ["SimpleBaseline", "final exchange only, width 18"])
+EQUAL = [
+    "SimpleBaseline",
+    "final exchange only, width 18",
+    "all branches, width 10",
+    "highest branch alone, width 32",
+]
+
+
+@pytest.mark.parametrize("name", EQUAL)
 def test_equal_multiply_adds(name: str) -> None:
     with torch.device("meta"):
         networks = [models.create(name_of(VARIANTS[n].network), K) for n in ("HRNet", name)]
@@ -117,6 +136,15 @@ def test_a_run_learns_and_is_examined_on_the_way(variant: Variant, dark: bool) -
     assert np.mean(result["losses"][-3:]) < result["losses"][0]
     assert [point["pictures"] for point in result["curve"]] == [128, 256, 384]
     assert ("athletes_dark" in result["curve"][-1]) == dark
+
+
+def test_one_run_of_four_heatmaps_is_read_at_each() -> None:
+    result = run(Variant(replace(TINY, all_heatmaps=True), (32, 64)), 64, DATA, [ATHLETES], seed=1)
+    end = {r["variant"]: r["curve"][-1] for r in readings({**result, "variant": ALL_MAPS})}
+    assert list(end) == [f"one network, at 1/{stride}" for stride in (4, 8, 16, 32)]
+    assert list(end["one network, at 1/4"]) == ["athletes", "athletes_dark"]
+    assert end["one network, at 1/8"] == {"athletes": result["curve"][-1]["athletes@8"]}  # too small for DARK
+    assert list(readings(line("HRNet", 1, 9, 38))) == []
 
 
 def line(

@@ -8,17 +8,19 @@ import subprocess
 
 import pytest
 
+from posetrack import models
 from posetrack.cli import COMMANDS
 from posetrack.commands.flags import parse
 from posetrack.commands.train import train
 from posetrack.training.recipes import RECIPES
 from posetrack.zoo.catalog import CATALOG
-from scripts.paper.__main__ import PATH, document
+from scripts.paper.__main__ import PARTS, PATH, document
 from scripts.paper.costs import difference
 
 
 def test_the_document_is_what_the_code_says() -> None:
     assert PATH.read_text() == document(), "run python -m scripts.paper"
+    assert set(re.findall("<!-- measured: (.*) -->", PATH.read_text())) == set(PARTS)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_difference_to_the_printed_digits(ours: float, printed: str, text: str) 
 def commands() -> list[list[str]]:
     """The words of every command of the document, its loops carried out by bash."""
     blocks = re.findall(r"```\n(.*?)```", PATH.read_text(), re.DOTALL)
-    shell = 'posetrack() { printf "%s\\n" "$*"; }\n' + "\n".join(blocks)
+    shell = 'posetrack() { printf "%q " "$@"; echo; }\n' + "\n".join(blocks)
     said = subprocess.run(["bash", "-euc", shell], capture_output=True, text=True, check=True)
     return [shlex.split(line) for line in said.stdout.splitlines()]
 
@@ -46,9 +48,12 @@ def commands() -> list[list[str]]:
 def test_every_recipe_of_the_paper_has_a_command_to_train_and_one_to_measure() -> None:
     trained = {words[words.index("--recipe") + 1] for words in commands() if words[0] == "train"}
     measured = {words[words.index("--weights") + 1] for words in commands() if words[0] == "evaluate"}
+    maps = {f"runs/ablation_{net}_maps/map_{b}.safetensors" for net in ("w32", "w48") for b in range(4)}
     same = {"ablation_w32_384x288"}  # another name of coco_w32_384x288
     assert trained | same == set(RECIPES) - {"light", "light_detector"}
-    assert measured == {f"runs/{name}/{name}.safetensors" for name in trained}
+    assert measured == maps | {
+        f"runs/{name}/{name}.safetensors" for name in trained if not name.endswith("_maps")
+    }
 
 
 def test_torchrun_takes_the_command_of_the_help() -> None:
@@ -67,6 +72,15 @@ def test_posetrack_takes_the_commands() -> None:
         command, given = parse("posetrack", "", "", COMMANDS, words)
         if words[0] == "evaluate":
             assert given["data"] == given["root"].name
+            continue
+        if words[0] == "detect":
+            assert given["out"].parent == given["dataset"]
+            continue
+        if words[0] == "convert":  # a network that gives the heatmaps its file is named after
+            network = models.create(given["metadata"][0].removeprefix("model="), empty=True)
+            assert given["target"].stem == f"map_{network.config.heatmap_branch}"
+            assert given["source"].stem == f"ablation_w{network.config.width}_maps"
+            assert network.config.all_heatmaps
             continue
         assert command is train
         recipe = RECIPES[given["recipe"]]

@@ -66,7 +66,7 @@ def test_the_letter_asks_for_flow_between_any_two_pictures(root: Path) -> None:
     assert direct == ["none_flow_oks_2_greedy", "none_flow_oks_2_hungarian",
                       "flow_flow_oks_2_greedy", "flow_flow_oks_2_hungarian"]  # fmt: skip
     system = table5.options.load_tracker("light", "cpu")
-    between = table5._between(system, "lucas_kanade", "cpu")
+    between = table5._between("lucas_kanade", "cpu", None)
     trackers = {row.name: FlowTracker(row.settings, between) for row in lines if row.settings.direct_flow}
     (sequence,) = table5.posetrack_sequences(*table5.split_folders(root, "val"))
     frames: list[Frame] = list(sequence.frames())

@@ -40,9 +40,13 @@ class ColourNetwork(nn.Module):
         return nn.functional.avg_pool2d((1 - away / 0.25).clamp_min(0), 5, 4, padding=2)
 
 
-def colour_estimator(skeleton: Skeleton, aspect: float = 0.75, max_crops: int = 64) -> HeatmapEstimator:
+def colour_estimator(
+    skeleton: Skeleton, aspect: float = 0.75, max_crops: int = 64, pyramid: tuple[float, ...] = (1.0,)
+) -> HeatmapEstimator:
     ears = ("left_ear", "right_ear") if skeleton is POSETRACK18 else ()
-    settings = PoseSettings(skeleton, (round(128 * aspect), 128), unlabelled=ears, max_crops=max_crops)
+    settings = PoseSettings(
+        skeleton, (round(128 * aspect), 128), unlabelled=ears, max_crops=max_crops, pyramid=pyramid
+    )
     return HeatmapEstimator(ColourNetwork(len(skeleton)), settings)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import loadmat
 
 from posetrack.benchmarks.evaluate import BENCHMARKS, BenchmarkResult, Options
-from posetrack.benchmarks.predict import find_people, read_ahead
+from posetrack.benchmarks.predict import PYRAMID, find_people, read_ahead
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.results.annotations import read_annotations
+from posetrack.results.formats import to_2017
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18
 from tests.posetrack.benchmarks.dots import (
     BOX,
@@ -19,9 +23,12 @@ from tests.posetrack.benchmarks.dots import (
     colour_estimator,
     detections,
     write_coco,
+    write_json,
     write_mpii,
+    write_picture,
     write_posetrack,
 )
+from tests.posetrack.datasets.mpii_files import someone, write_mat
 
 torch.set_num_threads(1)
 
@@ -115,6 +122,24 @@ def test_mpii(tmp_path: Path) -> None:
         BENCHMARKS["mpii"](estimator, tmp_path, Options())
 
 
+@pytest.mark.parametrize("pyramid", [(1.0,), PYRAMID])
+def test_mpii_test_set_in_the_form_of_the_benchmark(tmp_path: Path, pyramid: tuple[float, ...]) -> None:
+    """Whoever the benchmark asks for, found from place and scale alone; by the mean of six sizes, too."""
+    bodies = [body(20, 30, 16), body(150, 60, 16)]
+    write_picture(tmp_path / "images" / "both.jpg", *bodies)
+    people = [someone(*(points.mean(axis=0) + 1), 0.5) for points in bodies]
+    write_mat(tmp_path, [("both.jpg", people, False), ("gone.jpg", people[:1], False)], {0: [2, 1], 1: [1]})
+    outcome = BENCHMARKS["mpii"](
+        colour_estimator(MPII16, aspect=1.0, pyramid=pyramid), tmp_path, Options(split="test")
+    )
+    assert (outcome.people, outcome.pictures, list(outcome.lost)) == (3, 2, ["gone.jpg"])
+    pred = loadmat(io.BytesIO(outcome.results), struct_as_record=False, squeeze_me=True)["pred"]
+    for person, points in zip(pred[0].annorect, bodies, strict=True):
+        joints = np.array([(joint.x, joint.y) for joint in person.annopoints.point])
+        assert np.abs(joints - 1 - points).max() < 2.5
+    assert not hasattr(pred[1].annorect, "annopoints")  # its picture is lost
+
+
 def test_posetrack(tmp_path: Path) -> None:
     write_posetrack(tmp_path)
     outcome = BENCHMARKS["posetrack18"](colour_estimator(POSETRACK18), tmp_path, Options())
@@ -135,6 +160,31 @@ def test_posetrack_with_detections(tmp_path: Path) -> None:
     assert outcome.people == 3  # the last box is in a frame without labels
     assert len(outcome.results["000001_mpii_test.json"]["annotations"]) == 2
     assert outcome.metrics["ap"]["nose"] == pytest.approx(100 * 2 / 3)  # the second frame has no box
+
+
+@pytest.mark.parametrize(("folder", "key"), [("000001_mpii", "image_id"), ("clip", "file_name")])
+def test_posetrack_2017_with_detections(tmp_path: Path, folder: str, key: str) -> None:
+    """Its files have no image ids: boxes are found by those of 2018's names, or by sequence and frame."""
+    annotation = write_posetrack(tmp_path)
+    old = to_2017(read_annotations(annotation)).model_dump(exclude_unset=True)
+    for number, frame in enumerate(old["annolist"]):
+        frame["image"][0]["name"] = f"images/bonn_5sec/{folder}/{number + 1:08d}.jpg"
+    write_json(annotation, old)
+    place = tmp_path / "images" / "bonn_5sec" / folder
+    place.mkdir(parents=True)
+    for picture in (tmp_path / "images" / "val" / annotation.stem).iterdir():
+        picture.rename(place / f"{int(picture.stem) + 1:08d}.jpg")
+    keys = [10**10 + 10**4 + n if key == "image_id" else f"{folder}/{n:08d}.jpg" for n in (1, 2, 3)]
+    boxes = [(keys[0], 20, 30), (keys[0], 200, 50), (keys[1], 22, 31), (keys[2], 24, 32)]
+    entries = [{key: k, "category_id": 1, "bbox": [x, y, *BOX], "score": 0.9} for k, x, y in boxes]
+    options = Options(boxes=write_json(tmp_path / "b.json", entries))
+    outcome = BENCHMARKS["posetrack17"](colour_estimator(POSETRACK18), tmp_path, options)
+    assert (outcome.people, outcome.metrics["ap"]["total"]) == (3, pytest.approx(100))
+    entries = [{**entry, key: 5 if key == "image_id" else "other/00000001.jpg"} for entry in entries]
+    with pytest.raises(PoseTrackError, match=r"c\.json has no box for any labelled frame"):
+        BENCHMARKS["posetrack17"](
+            colour_estimator(POSETRACK18), tmp_path, Options(boxes=write_json(tmp_path / "c.json", entries))
+        )
 
 
 def test_posetrack_frames_without_picture_do_not_count(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.io import loadmat
 
 from posetrack import cli, models
 from posetrack.skeletons import COCO17, MPII16, POSETRACK18, Skeleton
@@ -24,7 +25,7 @@ from tests.posetrack.benchmarks.dots import (
 torch.set_num_threads(1)
 SETTINGS = {
     "data", "split", "weights", "model", "input_size", "skeleton", "device", "boxes", "box_score", "flip",
-    "decoder", "oks_nms", "soft_nms", "people", "pictures", "lost", "metrics", "seconds",
+    "decoder", "pyramid", "oks_nms", "soft_nms", "people", "pictures", "lost", "metrics", "seconds",
 }  # fmt: skip
 
 
@@ -128,6 +129,26 @@ def test_a_test_set_without_labels_gives_results_for_the_server(
     assert {len(entry["keypoints"]) for entry in results} == {51}
 
 
+def test_mpii_test_set_gives_a_mat(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = json.loads((world / "mpii" / "annot" / "valid.json").read_text())
+    people = [{key: person[key] for key in ("image", "center", "scale")} for person in listed]
+    write_json(tmp_path / "mpii" / "annot" / "test.json", people)
+    (tmp_path / "mpii" / "images").symlink_to(world / "mpii" / "images")
+    arguments = ["evaluate", "--data", "mpii", "--root", str(tmp_path / "mpii"), "--split", "test"]
+    arguments += [
+        "--device",
+        "cpu",
+        "--weights",
+        str(world / "mpii.safetensors"),
+        "--json",
+        str(tmp_path / "m.json"),
+    ]
+    assert cli.main([*arguments, "--pyramid", "--save", str(tmp_path / "pred.mat")]) == 0
+    assert "2 poses, no labels to measure them by" in capsys.readouterr().out
+    assert loadmat(tmp_path / "pred.mat")["preds"].shape == (2, 16, 2)
+    assert json.loads((tmp_path / "m.json").read_text())["pyramid"] is True
+
+
 def test_lost_pictures_are_named_and_counted(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,7 +199,7 @@ REFUSED = [
     ("coco", ("--boxes", "no.json"), "no.json is no readable JSON"),
     ("coco", ("--oks-nms", "90"), "--oks-nms 90.0: an OKS is from 0 to 1"),
     ("coco", ("--data", "mpii", "--boxes", "b.json"), "--boxes b.json: mpii is defined on its labelled"),
-    ("coco", ("--data", "mpii", "--split", "test"), "--split test: mpii is measured on its validation"),
+    ("coco", ("--data", "mpii", "--split", "train"), "--split train: mpii is measured on val or test"),
     ("coco", ("--data", "mpii", "--root", "nowhere"), "gt_valid.mat is no readable .mat file"),
     ("coco", ("--data", "posetrack18", "--root", "nowhere"), "nowhere: no annotations of the split 'val'"),
     ("coco", ("--data", "lspet", "--root", "nowhere"), "lspet_val.json is no readable COCO-keypoints"),

@@ -13,7 +13,8 @@ import pytest
 
 from posetrack import zoo
 from posetrack.cli import main
-from posetrack.results.formats import category
+from posetrack.results.annotations import read_annotations, write_annotations
+from posetrack.results.formats import category, to_2017
 from posetrack.video import open_video
 
 DEMO = Path(__file__).parents[3] / "posetrack" / "demo" / "demo.mp4"
@@ -120,6 +121,24 @@ def test_boxes_keyed_by_image_id(dataset: Path, tmp_path: Path, capsys: pytest.C
     frames = {person["image_id"] for person in answer["annotations"]}
     assert min(frames, default=box["image_id"]) == box["image_id"]  # nobody before
     assert json.loads((out / f"{SEQUENCES[1]}.json").read_text())["annotations"] == []
+
+
+def test_boxes_of_posetrack_2017_are_found_by_sequence_and_frame(dataset: Path, tmp_path: Path) -> None:
+    """Its files have no image ids, and this sequence no name that would give any."""
+    old = to_2017(read_annotations(dataset / "annotations" / f"{SEQUENCES[0]}.json"))
+    shutil.copytree(dataset / "images" / "val" / SEQUENCES[0], tmp_path / "images" / "bonn_5sec" / "clip")
+    for frame in old.annolist:
+        frame.image[0].name = f"images/bonn_5sec/clip/{Path(frame.image[0].name).name}"
+    write_annotations(old, tmp_path / "annotations" / "clip_relpath_5sec.json")
+    truth = json.loads(DEMO.with_name("demo_truth.json").read_text())["annotations"]
+    people = [person["bbox"] for person in truth if person["image_id"] == 10**10 + 10**4 + 2]
+    box = {"file_name": "clip/000002.jpg", "score": 0.9, "category_id": 1}
+    boxes = [{**box, "bbox": bbox} for bbox in people]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    assert main(words(tmp_path, tmp_path / "pred", "--boxes", str(tmp_path / "boxes.json"))) == 0
+    answer = json.loads((tmp_path / "pred" / "clip_relpath_5sec.json").read_text())["annolist"]
+    found = [len(frame["annorect"]) for frame in answer]
+    assert found[:3] == [0, 0, len(people)]
 
 
 def test_missing_images_stop_it_before_it_begins(

@@ -11,10 +11,10 @@ from posetrack.errors import InputError
 from posetrack.pose.crop import crop_affines, crop_regions
 from posetrack.skeletons import MPII16
 from tests.posetrack.datasets import official
+from tests.posetrack.datasets.mpii_files import NOTHING, rect, structs, write_mat
 from tests.posetrack.datasets.worlds import write_jpeg
 
 SIZE = (256, 256)
-NOTHING = np.zeros((0, 0))
 
 
 def entry(image="a.jpg", joints=None, **more):
@@ -33,40 +33,6 @@ def entry(image="a.jpg", joints=None, **more):
 def write_json(root, split, entries):
     (root / "annot").mkdir(exist_ok=True)
     (root / "annot" / f"{split}.json").write_text(json.dumps(entries))
-
-
-def structs(*entries):
-    """A 1 x N MATLAB struct array; a field that an entry lacks is [], as MATLAB fills them."""
-    fields = list(dict.fromkeys(name for fields in entries for name in fields))
-    array = np.empty((1, len(entries)), [(name, object) for name in fields])
-    for place, values in enumerate(entries):
-        for name in fields:
-            array[0, place][name] = values.get(name, NOTHING)
-    return array
-
-
-def rect(joints, **more):
-    """A person of the .mat; joints: id -> 1-based position. The file lists given joints only."""
-    points = [
-        {"x": float(x), "y": float(y), "id": identity, "is_visible": NOTHING if identity == 9 else "1"}
-        for identity, (x, y) in joints.items()
-    ]
-    person = {"x1": 20, "y1": 5, "x2": 40, "y2": 20, "scale": 0.2, "objpos": structs({"x": 30, "y": 25})}
-    if points:
-        person["annopoints"] = structs({"point": structs(*points)})
-    return person | more
-
-
-def write_mat(root, pictures):
-    """Pictures: (name, people, training)."""
-    annolist = structs(
-        *[
-            {"image": structs({"name": name}), "annorect": structs(*people) if people else NOTHING}
-            for name, people, _ in pictures
-        ]
-    )
-    training = np.array([[int(training) for *_, training in pictures]])
-    savemat(root / MAT, {"RELEASE": structs({"annolist": annolist, "img_train": training})})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch import nn
 
 from posetrack import models
 from posetrack.models.costs import measure
+from posetrack.training.recipes import RECIPES
 
 
 @cache
@@ -86,6 +87,21 @@ def test_classifiers_cost_what_their_readme_says(name: str, millions: float, gfl
     costs = measure(network(name), 224, 224)
     assert round(costs.parameters / 1e6, 1) == millions
     assert float(f"{costs.gflops:.3g}") == gflops
+
+
+# Beside W32's 28.5 M and 7.12: its widths and depth with four branches at once, and what costs as much.
+@pytest.mark.parametrize(
+    ("recipe", "parameters", "gflops"),
+    [
+        ("ablation_all_branches", 58_906_097, 9.62),
+        ("ablation_all_branches_narrow", 29_766_867, 7.22),
+        ("ablation_one_branch", 2_474_738, 7.06),
+        ("ablation_w32_maps", 29_313_764, 7.20),
+    ],
+)
+def test_networks_of_the_ablations(recipe: str, parameters: int, gflops: float) -> None:
+    costs = measure(network(RECIPES[recipe].network_name), 256, 192)
+    assert (costs.parameters, round(costs.gflops, 2)) == (parameters, gflops)
 
 
 def test_the_light_network() -> None:

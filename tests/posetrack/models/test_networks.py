@@ -156,7 +156,7 @@ def test_every_branch_reaches_the_heatmaps(exchange: str) -> None:
 
 def test_all_branches_from_the_start_keep_depth_and_fusions() -> None:
     with torch.device("meta"), Undrawn():
-        plain, wide = (HRNet(replace(W32, all_branches=value), 17) for value in (False, True))
+        plain, wide = (HRNet(replace(W32, branches=counts), 17) for counts in ((2, 3, 4), (4, 4, 4)))
     assert [len(stage) for stage in (wide.stage2, wide.stage3, wide.stage4)] == [1, 4, 3]
     assert [len(module.branches) for stage in (wide.stage2, wide.stage3) for module in stage] == [4] * 5
     ours, theirs = shapes_of(wide), shapes_of(plain)
@@ -178,7 +178,39 @@ def test_heatmaps_can_come_from_any_resolution(branch: int, size: tuple[int, int
     assert rows == {str(branch)}  # the key of an ImageNet classifier's row of the same branch
 
 
-@pytest.mark.parametrize("setting", [{"exchange": "none"}, {"heatmap_branch": 4}])
+def test_without_lower_branches_nothing_is_exchanged() -> None:
+    network = lively(HRNet(replace(TINY, branches=(1, 1, 1)), 2))
+    assert not any("fuse_layers" in key or "branches.1" in key for key in network.state_dict())
+    network.train()(torch.randn(2, 3, 64, 64)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in network.parameters())
+
+
+@pytest.mark.parametrize("branch", range(4))
+def test_a_network_of_all_heatmaps_gives_each_that_a_network_of_one_would(branch: int) -> None:
+    """In training all four, in use the chosen one; its parts are those of the network that has it alone."""
+    config = replace(TINY, all_heatmaps=True, heatmap_branch=branch)
+    network = lively(HRNet(config, 3))
+    image = torch.randn(1, 3, 64, 96)
+    own = {f"final_layer.{branch}.{name}": f"final_layer.{name}" for name in ("weight", "bias")}
+    alone = HRNet(replace(config, all_heatmaps=False), 3).eval()
+    rest = alone.load_state_dict({own.get(k, k): v for k, v in network.state_dict().items()}, strict=False)
+    assert rest.missing_keys == []
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), alone(image), rtol=0, atol=0)
+        maps = network.train()(image.repeat(2, 1, 1, 1))
+    assert [tuple(some.shape) for some in maps] == [(2, 3, 16 >> b, 24 >> b) for b in range(4)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"exchange": "none"},
+        {"heatmap_branch": 4},
+        {"heatmap_branch": 1, "branches": (1, 1, 1)},
+        {"branches": (4, 3, 4)},
+        {"branches": (2, 3)},
+    ],
+)
 def test_an_impossible_setting_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="expected"):
         replace(LIGHT, **setting)

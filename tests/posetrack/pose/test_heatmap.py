@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from posetrack.pose.heatmap import decode_dark, decode_quarter, merge_flipped, softmax_heatmaps
+from posetrack.pose.heatmap import decode_dark, decode_quarter, merge_flipped, softmax_heatmaps, zoomed
 from posetrack.skeletons import COCO17, POSETRACK18
 
 
@@ -141,6 +141,21 @@ def test_flip_shift_keeps_column_0() -> None:
 def test_posetrack_head_joints_are_no_mirror_pair() -> None:
     assert POSETRACK18.flip_pairs == ((3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
     assert COCO17.flip_pairs == ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+def test_maps_of_another_size_of_crop_are_laid_over_the_crop(factor: float) -> None:
+    """Every pixel says where in the picture it lies, which bilinear sampling keeps; no map, no value."""
+    w, h = 48, 64
+    x, y = ((torch.arange(n) - n / 2) * factor + n / 2 for n in (w, h))  # in pixels of the crop's own maps
+    larger = torch.stack([x.expand(h, w), y[:, None].expand(h, w)])[None]
+    zoomed_maps = zoomed(larger, factor)[0]
+    columns, rows = torch.arange(w).expand(h, w), torch.arange(h)[:, None].expand(h, w)
+    known = (columns >= x[0]) & (columns <= x[-1]) & (rows >= y[0]) & (rows <= y[-1])
+    torch.testing.assert_close(zoomed_maps[:, known], torch.stack([columns, rows]).float()[:, known])
+    assert known.float().mean() == pytest.approx(min(1, factor**2), abs=0.03)
+    beyond = (columns < x[0] - 1) | (columns > x[-1] + 1)
+    assert not zoomed_maps[:, beyond].any()
 
 
 def test_softmax_of_a_certain_joint_peaks_at_one() -> None:

@@ -152,6 +152,19 @@ def test_maps_of_absent_joints_learn_to_be_flat():
     assert flat < losses[-1] < flat + 0.5 * (losses[0] - flat)
 
 
+@pytest.mark.parametrize(
+    ("loss", "targets"), [("mse", "official"), ("ohkm", "official"), ("cross_entropy", "unbiased")]
+)
+def test_each_of_several_heatmaps_is_learned_with_the_sigma_of_its_scale(loss, targets):
+    """Hard keypoints are mined in the last one alone."""
+    recipe = replace(TINY, loss=loss, targets=targets, sigma=1.0)
+    batch, fine, coarse = batch_of(recipe), torch.randn(4, 17, 8, 8), torch.randn(4, 17, 4, 4)
+    first = replace(recipe, loss="mse") if loss == "ohkm" else recipe
+    parts = (first, fine), (replace(recipe, sigma=0.5), coarse)
+    alone = [loss_of(part, lambda x, maps=maps: maps, batch) for part, maps in parts]
+    assert loss_of(recipe, lambda x: [fine, coarse], batch) == pytest.approx(sum(alone))
+
+
 def test_coco_ap_is_that_of_the_benchmark_and_keeps_the_best(tmp_path):
     write_stick_coco(tmp_path / "coco")
     recipe = replace(TINY, data=(Source("coco"),), epochs=1)

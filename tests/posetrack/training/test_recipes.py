@@ -75,7 +75,9 @@ def test_ablations_change_one_thing():
         "ablation_exchange_final": 'hrnet:{"width": 32, "exchange": "final"}',
         "ablation_exchange_across": 'hrnet:{"width": 32, "exchange": "across"}',
         "ablation_exchange_all": 'hrnet:{"width": 32}',
-        "ablation_all_branches": 'hrnet:{"width": 32, "all_branches": true}',
+        "ablation_all_branches": 'hrnet:{"width": 32, "branches": [4, 4, 4]}',
+        "ablation_all_branches_narrow": 'hrnet:{"width": 22, "bottlenecks": 12, "branches": [4, 4, 4]}',
+        "ablation_one_branch": 'hrnet:{"width": 59, "branches": [1, 1, 1]}',
     }
     for name, shape in shapes.items():
         assert name_of(RECIPES[name].network) == shape

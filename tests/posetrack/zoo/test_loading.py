@@ -200,7 +200,10 @@ def test_a_pose_network_starts_from_a_classifier() -> None:
     assert "stage4.0.fuse_layers.1.0.0.0.weight" in classifier  # which the pose network does not have
 
 
-@pytest.mark.parametrize("change", [{"exchange": "final"}, {"exchange": "across"}, {"heatmap_branch": 3}])
+CHANGES = [{"exchange": "final"}, {"exchange": "across"}, {"heatmap_branch": 3}, {"all_heatmaps": True}]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_the_ablations_start_from_the_same_classifier(change: dict[str, object]) -> None:
     classifier = random_state(HRNetClassifier(TINY))
     network = HRNet(replace(TINY, **change), 3)
