@@ -130,7 +130,7 @@ def small_cluster(cpus: int, nodes: int) -> Iterator[Engine]:
     try:
         ray = ray_engine.connect(cluster.address)
         yield partial(ray_engine.actors, cluster=ray)
-        ray.shutdown()
+        ray.shutdown()  # type: ignore[no-untyped-call]
     finally:
         cluster.shutdown()
 

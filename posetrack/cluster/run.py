@@ -26,6 +26,7 @@ class RunResult:
     done: int = 0
     kept: int = 0  # done by an earlier run
     failed: int = 0
+    others: int = 0  # another process did them meanwhile
     elsewhere: int = 0  # another process is at them
     warnings: int = 0
 
@@ -38,6 +39,7 @@ class RunResult:
 
     def __str__(self) -> str:
         parts = [f"{self.done} done", f"{self.kept} kept from before", f"{self.failed} failed"]
+        parts += [f"{self.others} done by another process"] if self.others else []
         return ", ".join([*parts, *([f"{self.elsewhere} in other hands"] if self.elsewhere else [])])
 
 
@@ -99,7 +101,7 @@ class Run:
             if queue:
                 with closing(self._engine(queue, self._request)) as outcomes:
                     for outcome in outcomes:
-                        _say(outcome.line, outcome.state == "done")
+                        _say(outcome.line, outcome.state in ("done", "others"))
                         for warning in outcome.warnings:
                             _say(warning, False)
                         result.count(outcome)

@@ -53,9 +53,9 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task; `unable` says that this worker is good for no task at all."""
+    """What became of a task: `others` did it, or are at it; `unable`: this worker is good for no task at all."""
 
-    state: Literal["done", "failed", "elsewhere", "unable"]
+    state: Literal["done", "failed", "others", "elsewhere", "unable"]
     line: str  # for a person
     warnings: list[str] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ class Worker:
     def _run(self, entry: Entry) -> Outcome:
         board, task, identity = self.board, entry.task, entry.identity
         if (known := board.read("done", identity)) is not None:
-            return Outcome("done", f"{task.label}: done by another process", known["warnings"])
+            return Outcome("others", f"{task.label}: done by another process", known["warnings"])
         tries = board.tries(identity)
         if tries >= MAX_TRIES and (board.store.locks or entry.deaths >= MAX_TRIES):
             return self._give_up(entry, f"it killed its worker {tries} times", tries)

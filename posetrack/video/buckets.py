@@ -58,6 +58,8 @@ def objects(url: str) -> list[tuple[str, int, str]]:
         found = files.glob(path, detail=True) if "*" in path else {path: files.info(path)}
     except Exception as error:
         raise InputError(f"cannot read {url}: {first_line(error)}; check address and credentials") from error
+    if not found:
+        raise InputError(f"nothing matches {url}; check the address")
     return [
         (f"{scheme}://{name}", int(entry["size"]), str(entry.get("ETag") or entry.get("etag") or ""))
         for name, entry in sorted(found.items())

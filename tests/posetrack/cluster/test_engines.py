@@ -191,6 +191,19 @@ def test_a_poisoned_input_is_set_aside(world: World, flags: tuple[str, str]) -> 
     assert "1 done, 9 kept from before, 0 failed" in world.run(*flags)[1]
 
 
+def test_a_poisoned_input_where_there_are_no_locks(tmp_path: Path) -> None:
+    """A bucket cannot tell a dead worker from a slow one elsewhere; a driver can tell of its own."""
+    world = World(tmp_path / "world", f"file://{tmp_path}/world/out")
+    for state in ("done", "tried", "failed"):
+        (world.out / ".posetrack" / state).mkdir(parents=True)
+    world.files[3].write_text("die")
+    code, said, complaints = world.run("--jobs", "2", TMPDIR=str(tmp_path))
+    assert (code, "9 done, 0 kept from before, 1 failed" in said) == (1, True)
+    assert f"3.txt: it killed its worker {MAX_TRIES} times" in complaints
+    world.check(but=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"world"}
+
+
 @ALL
 def test_two_drivers_share_the_work(world: World, flags: tuple[str, str]) -> None:
     """The first is held up at one input; the second does the rest, then waits for the first."""
@@ -201,9 +214,12 @@ def test_two_drivers_share_the_work(world: World, flags: tuple[str, str]) -> Non
     done = world.out / ".posetrack" / "done"
     wait_until(lambda: done.exists() and len(list(done.iterdir())) == 9, lambda: second.poll() is None)
     (world.notes / "go").touch()
+    did = []
     for driver in (first, second):
-        assert driver.communicate()[1] == ""
-        assert driver.returncode == 0
+        said, complaints = driver.communicate()
+        assert (driver.returncode, complaints) == (0, "")
+        did.append(int(said.split(" done, 0 kept")[0].split()[-1]))
+    assert sum(did) == 10
     assert [len(world.begun(n)) for n in range(10)] == [1] * 10
     world.check()
 

@@ -84,6 +84,27 @@ def test_finished_sequences_are_kept(
     assert main(["submit", "--check", str(out)]) == 1  # and the check says that it is not one
 
 
+def test_processes_and_shards_write_the_same_files(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+    one, many = tmp_path / "one", tmp_path / "many"
+    assert main(words(dataset, one)) == 0
+    assert main(words(dataset, many, "--shard", "2/2")) == 0
+    assert "1 done, 0 kept from before, 0 failed" in capsys.readouterr().out
+    assert main(words(dataset, many, "--jobs", "2", "--zip")) == 0
+    assert "1 done, 1 kept from before, 0 failed" in capsys.readouterr().out
+    assert set(files(one)) == {f"{name}.json" for name in SEQUENCES}
+    assert files(one) == files(many)
+    with zipfile.ZipFile(tmp_path / "many.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == files(one)
+    assert main(["status", str(many)]) == 0
+    assert main(words(dataset, one, "--jobs", "2")) == 2  # nobody knows which settings those are of
+    assert "000001_mpii_test.json exists already" in capsys.readouterr().err
+
+
 def test_boxes_keyed_by_image_id(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Only frame 1 of the first sequence has a box; the second sequence's ids are other ones.
     box = {"image_id": 10**10 + 10**4 + 1, "bbox": [30, 200, 200, 400], "score": 0.9, "category_id": 1}
