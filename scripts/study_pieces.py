@@ -4,8 +4,8 @@
     python -m scripts.study_pieces posetrack/demo/demo.mp4 scenes/long.mp4
 
 Each clip needs its PoseTrack18 truth beside it. Detector and pose network are asked once for each frame and
-box; flow, tracker and stitching run anew for each length of piece. Shorter overlaps come from the same pieces,
-ended earlier.
+box; flow, tracker and stitching run anew for each length of piece. Shorter overlaps come from the same
+pieces, ended earlier.
 """
 
 from __future__ import annotations

@@ -66,9 +66,10 @@ def test_where_a_video_is_cut(video: Keys, seconds: float, expected: tuple[objec
 
 @pytest.fixture(scope="module")
 def walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One and a half seconds of the demo, small, with sound, B-frames, a key frame every eight pictures."""
+    """Part of the demo, small, with sound, B-frames and a key frame every eight pictures."""
     with open_video(DEMO) as demo:
-        small = [cv2.resize(f.image, (320, 180), interpolation=cv2.INTER_AREA) for f in islice(demo, 48)]
+        pictures = [frame.image for frame in islice(demo, 48)]
+    small = [cv2.resize(image, (320, 180), interpolation=cv2.INTER_AREA) for image in pictures]
     path = tmp_path_factory.mktemp("walkers") / "walkers.mp4"
     return media.write_video(path, small, fps=30, sound=True, options={"bf": "2", "g": "8", "crf": "18"})
 
