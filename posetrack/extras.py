@@ -10,6 +10,8 @@ EXTRAS = {
     "websockets": "live",
     "pythonosc": "live",
     "ray": "cluster",
+    "fsspec": "cluster",
+    "s3fs": "cluster",
     "pyarrow": "parquet",
     "matplotlib": "plots",
     "tensorboard": "train",

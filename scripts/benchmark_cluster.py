@@ -117,11 +117,7 @@ def small_cluster(cpus: int, nodes: int) -> Iterator[Engine]:
         [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     )
     common = {"object_store_memory": MEMORY, "include_dashboard": False}
-    head = {
-        "node_ip_address": "127.0.0.2",
-        "num_cpus": 0,
-        **common,
-    }  # with 127.0.0.1 it takes the outside one
+    head = {"node_ip_address": "127.0.0.2", "num_cpus": 0, **common}  # for 127.0.0.1 it takes the outside one
     cluster = Cluster(initialize_head=True, head_node_args=head)
     for n in range(nodes):
         cluster.add_node(
@@ -130,9 +126,9 @@ def small_cluster(cpus: int, nodes: int) -> Iterator[Engine]:
     try:
         ray = ray_engine.connect(cluster.address)
         yield partial(ray_engine.actors, cluster=ray)
-        ray.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def resident() -> float:

@@ -117,9 +117,9 @@ def throughput_table(measured: dict[str, Any]) -> str:
     head = "variant | frames/s by the clock: | times as fast as the first: | processor ms per frame:"
     threads, processes = (2000 / cpu_ms(measured, name) for name in list(VARIANTS)[1:])
     said = (
-        f"Start-up: {wall:.1f} s by the clock, {cpu:.1f} s of the processor for each process; it is taken off "
-        f"in the last column. Two idle cores would so give at most {threads:.0f} frames/s to two threads of one "
-        f"process, and {processes:.0f} to two processes, {processes / threads:.1f} times as many."
+        f"Start-up: {wall:.1f} s by the clock, {cpu:.1f} s of the processor for each process; it is taken "
+        f"off in the last column. Two idle cores would so give at most {threads:.0f} frames/s to two threads "
+        f"of one process, and {processes:.0f} to two processes, {processes / threads:.1f} times as many."
     )
     return f"{table(head, rows)}\n\n{said}"
 
@@ -171,8 +171,8 @@ def hours_table(measured: dict[str, Any]) -> str:
         f"- Joining the pieces of one hour takes one core {_time(hour * drawing)}.",
         f"- {moved * 1000:.0f} kB are read and written for a frame: a shared folder of {NETWORK:.0f} MB/s "
         f"feeds {NETWORK * pair / hour / moved:.0f} machines.",
-        f"- A driver that takes {DRIVER * 1000:.0f} ms for a task feeds {pair / DRIVER:.0f} machines with videos "
-        f"of an hour, {pair / 6 / DRIVER:.0f} with pieces of ten minutes.",
+        f"- A driver that takes {DRIVER * 1000:.0f} ms for a task feeds {pair / DRIVER:.0f} machines with "
+        f"videos of an hour, {pair / 6 / DRIVER:.0f} with pieces of ten minutes.",
     ]
     return "\n".join(lines) + f"\n\n{table(head, rows)}"
 

@@ -139,7 +139,8 @@ def join(task: Task, folder: Path, board: Board, job: TrackJob, identity: str) -
             sinks.append(stack.enter_context(overlay))
         summary = run(_together(prefetch(video, AHEAD), stitched), sinks)
     warnings = [*video.warnings, *(warning for sink in sinks for warning in sink.warnings)]
-    return Finished(f"{task.label}: {summary}", summary.frames, warnings)
+    line = f"{task.label}: {summary}, stitched from {len(files)} pieces"
+    return Finished(line, summary.frames, warnings)
 
 
 def _together(frames: Iterable[Frame], stitched: Iterator[Tracks]) -> Iterator[tuple[Frame, Tracks]]:

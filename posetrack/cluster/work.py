@@ -53,7 +53,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: `others` did it, or are at it; `unable`: this worker is good for no task at all."""
+    """What became of a task; `others` did it meanwhile; an `unable` worker is good for no task at all."""
 
     state: Literal["done", "failed", "others", "elsewhere", "unable"]
     line: str  # for a person
