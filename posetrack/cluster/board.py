@@ -22,6 +22,7 @@ from posetrack.cluster.store import BOARD, PIECES, Store
 from posetrack.errors import PoseTrackError
 
 STATES = ("done", "failed", "tried")
+MANIFEST = f"{BOARD}/manifest.jsonl"
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from contextlib import closing
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-from posetrack.cluster.board import STATES, Board
+from posetrack.cluster.board import MANIFEST, STATES, Board
 from posetrack.cluster.engines import Outcomes, Queue
-from posetrack.cluster.store import BOARD, PIECES, open_store
+from posetrack.cluster.store import PIECES, open_store
 from posetrack.cluster.tasks import Task, digest_of, manifest_lines, parse_manifest, task_id
 from posetrack.cluster.work import Entry, Job, Outcome, Request
 from posetrack.errors import PoseTrackError
 
-MANIFEST = f"{BOARD}/manifest.jsonl"
 Engine = Callable[[Queue, Request], Outcomes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from posetrack.cluster.board import Board
+from posetrack.cluster.board import MANIFEST, Board
 from posetrack.cluster.store import StoreError, open_store
 from posetrack.cluster.tasks import Task
 from posetrack.errors import PoseTrackError
@@ -83,7 +84,7 @@ class Worker:
     """Does one task after the other with one set of networks.
 
     Raises:
-        PoseTrackError: the networks cannot be loaded, or are not those of the driver.
+        PoseTrackError: the networks cannot be loaded, or are not those of the driver, or OUT is not.
     """
 
     def __init__(self, request: Request) -> None:
@@ -92,6 +93,10 @@ class Worker:
                 "a worker has another release of posetrack, or other files, than the driver: install the same"
             )
         self.board, self._job = Board(open_store(request.out)), request.job
+        if self.board.store.read(MANIFEST) is None:
+            raise PoseTrackError(
+                f"{request.out} on {socket.gethostname()} is not the driver's; give a place that all see"
+            )
         self._do = request.job.load(self.board)
 
     def run(self, entry: Entry) -> Outcome:

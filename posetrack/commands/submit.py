@@ -60,8 +60,8 @@ def submit(
 
         sequences = checked_sequences(annotations, images, out)
         job = SubmitJob(
-            preset, device, boxes, detector, weights, flow, flow_scale, tracker, batch_size,
-            images.absolute(),
+            preset, device, boxes and boxes.absolute(), detector, weights and weights.absolute(), flow,
+            flow_scale, tracker, batch_size, images.absolute(),
         )  # fmt: skip
         result: RunResult | Submission = many.run(
             make_tasks(str(sequence.annotation) for sequence in sequences), job, str(out)

@@ -65,8 +65,8 @@ def track(
         from posetrack.cluster.tasks import make_tasks, read_manifest
 
         job = TrackJob(
-            preset, device, boxes, detector, weights, flow, flow_scale, tracker, batch_size, video, trails,
-            draw_boxes,
+            preset, device, boxes and boxes.absolute(), detector, weights and weights.absolute(), flow,
+            flow_scale, tracker, batch_size, video, trails, draw_boxes,
         )  # fmt: skip
         tasks = make_tasks(sources) + ([] if manifest is None else read_manifest(manifest))
         done = many.run(tasks, job, out)

@@ -137,6 +137,13 @@ def test_a_worker_of_another_version_refuses(tmp_path: Path) -> None:
         Worker(theirs)
 
 
+def test_a_worker_that_sees_another_folder_refuses(tmp_path: Path) -> None:
+    job = Words(str(tmp_path))
+    with pytest.raises(PoseTrackError, match="is not the driver's; give a place that all see"):
+        Worker(Request(str(tmp_path / "out"), job, job.identity()))
+    assert not (tmp_path / "out").exists()
+
+
 NO_RAY = "import sys; sys.modules['ray'] = None; from posetrack.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
