@@ -3,8 +3,8 @@
     Hourglass(HourglassConfig(stacks=8), keypoints=17)
 
 By the text of their paper, two 1x1 convolutions follow each hourglass; in bearpaw's code a residual block
-stands before (`after=1`). The GFLOPs that the HRNet paper prints, 14.3 and 19.1, are those of the text; its 25.1 M
-parameters are neither's (23.7 M, 25.4 M). B batch, F features, K keypoints, H x W input.
+stands before (`after=1`). The GFLOPs that the HRNet paper prints, 14.3 and 19.1, are those of the text; its
+25.1 M parameters are neither's (23.7 M, 25.4 M). B batch, F features, K keypoints, H x W input.
 """
 
 from __future__ import annotations
