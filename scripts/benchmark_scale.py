@@ -38,8 +38,10 @@ VARIANTS = {  # threads in the environment, flags
     "two processes, one thread each": ("1", ["--jobs", "2"]),
 }
 DRAWING = "one process that only decodes, draws and encodes"  # as joining the pieces of a long video does
+STARTS = ("start-up", "start-up without networks")  # of tracking, and of drawing
 HOURS, RATE = 1000, 25  # of video, frames a second
 MACHINES = (1, 4, 16, 64, 256, 1024)  # of two cores
+DRIVER = 0.015  # seconds of the driver for a task; the most that was measured, workers included
 NETWORK = 125.0  # megabytes a second of a shared folder: one gigabit
 
 
@@ -49,7 +51,7 @@ def measure(
     rounds: Annotated[int, "turns of each variant"] = 3,
 ) -> None:
     """Seconds and processor seconds of every variant, in turns."""
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in [*VARIANTS, DRAWING, "start-up"]}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in [*VARIANTS, DRAWING, *STARTS]}
     with tempfile.TemporaryDirectory() as place:
         videos = [Path(place, f"{n}.mp4") for n in range(VIDEOS)]
         for video in videos:
@@ -63,7 +65,9 @@ def measure(
                 runs[name].append(timed(["track", *map(str, videos), "--out", folder, *flags], threads))
             lines, clip = f"{folder}/0.jsonl", f"{place}/drawn-{number}.mp4"
             runs[DRAWING].append(timed(["render", lines, str(videos[0]), "--out", clip], "1"))
-            runs["start-up"].append(timed(["track", str(tiny), "--out", f"{folder}-tiny", "--no-video"], "1"))
+            runs[STARTS[0]].append(timed(["track", str(tiny), "--out", f"{folder}-tiny", "--no-video"], "1"))
+            words = ["render", f"{folder}-tiny/tiny.jsonl", str(tiny), "--out", f"{place}/tiny-{number}.mp4"]
+            runs[STARTS[1]].append(timed(words, "1"))
             print(number, {name: done[-1] for name, done in runs.items()}, flush=True)
         bytes_read = videos[0].stat().st_size / FRAMES
         bytes_written = sum(Path(folder, f"0.{end}").stat().st_size for end in ("mp4", "jsonl")) / FRAMES
@@ -109,16 +113,26 @@ def throughput_table(measured: dict[str, Any]) -> str:
         faster = "" if name == DRAWING else f"{median(ratio):.2f} ({min(ratio):.2f} to {max(ratio):.2f})"
         rate = f"{frames / _median(runs[name], 'wall'):.1f}"
         rows.append([name, rate, faster, f"{cpu_ms(measured, name):.0f}"])
-    wall, cpu = (_median(runs["start-up"], what) for what in ("wall", "cpu"))
+    wall, cpu = (_median(runs[STARTS[0]], what) for what in ("wall", "cpu"))
     head = "variant | frames/s by the clock: | times as fast as the first: | processor ms per frame:"
-    return f"{table(head, rows)}\n\nStart-up: {wall:.1f} s by the clock, {cpu:.1f} s of the processor."
+    threads, processes = (2000 / cpu_ms(measured, name) for name in list(VARIANTS)[1:])
+    said = (
+        f"Start-up: {wall:.1f} s by the clock, {cpu:.1f} s of the processor for each process; it is taken "
+        f"off in the last column. Two idle cores would so give at most {threads:.0f} frames/s to two threads "
+        f"of one process, and {processes:.0f} to two processes, {processes / threads:.1f} times as many."
+    )
+    return f"{table(head, rows)}\n\n{said}"
 
 
 def cpu_ms(measured: dict[str, Any], name: str) -> float:
     """Of a frame, without the start-up of the processes."""
-    frames, processes = (FRAMES, 1) if name == DRAWING else (FRAMES * VIDEOS, 2 if "two pro" in name else 1)
     runs = measured["runs"]
-    return 1000 * (_median(runs[name], "cpu") - processes * _median(runs["start-up"], "cpu")) / frames
+    if name == DRAWING:
+        return 1000 * (_median(runs[name], "cpu") - _median(runs[STARTS[1]], "cpu")) / FRAMES
+    processes = VIDEOS if name.startswith("two processes") else 1
+    return (
+        1000 * (_median(runs[name], "cpu") - processes * _median(runs[STARTS[0]], "cpu")) / (FRAMES * VIDEOS)
+    )
 
 
 def _median(runs: list[dict[str, float]], what: str) -> float:
@@ -150,12 +164,15 @@ def hours_table(measured: dict[str, Any]) -> str:
     head = (
         f"machines of two cores: | {HOURS} videos of one hour: | with `--pieces 10`, at most: | MB/s of all:"
     )
+    pair = hour * two / 2  # seconds that a machine needs for an hour
     lines = [
         f"- A frame costs {two * 1000:.0f} ms of a core: {HOURS} hours of video at {RATE} frames/s are "
         f"{HOURS * hour * two / 3600:.0f} core hours, 1 hour takes a core {_time(hour * two)}.",
         f"- Joining the pieces of one hour takes one core {_time(hour * drawing)}.",
         f"- {moved * 1000:.0f} kB are read and written for a frame: a shared folder of {NETWORK:.0f} MB/s "
-        f"feeds {NETWORK / (2 / two * moved):.0f} machines.",
+        f"feeds {NETWORK * pair / hour / moved:.0f} machines.",
+        f"- A driver that takes {DRIVER * 1000:.0f} ms for a task feeds {pair / DRIVER:.0f} machines with "
+        f"videos of an hour, {pair / 6 / DRIVER:.0f} with pieces of ten minutes.",
     ]
     return "\n".join(lines) + f"\n\n{table(head, rows)}"
 

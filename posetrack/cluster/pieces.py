@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from posetrack.types import Frame, Tracks
     from posetrack.video import Video
 
-OVERLAP = 5.0  # seconds; the trackers here remember nobody for longer than 3
+OVERLAP = 5.0  # seconds; the light preset remembers nobody for longer than 3 (docs/scale.md)
 AHEAD = 8  # decoded frames that wait for the networks
 
 Span = tuple[float | None, float | None]  # seconds from where to where; None: the beginning, the end
@@ -139,7 +139,8 @@ def join(task: Task, folder: Path, board: Board, job: TrackJob, identity: str) -
             sinks.append(stack.enter_context(overlay))
         summary = run(_together(prefetch(video, AHEAD), stitched), sinks)
     warnings = [*video.warnings, *(warning for sink in sinks for warning in sink.warnings)]
-    return Finished(f"{task.label}: {summary}", summary.frames, warnings)
+    line = f"{task.label}: {summary}, stitched from {len(files)} pieces"
+    return Finished(line, summary.frames, warnings)
 
 
 def _together(frames: Iterable[Frame], stitched: Iterator[Tracks]) -> Iterator[tuple[Frame, Tracks]]:

@@ -80,7 +80,9 @@ def test_a_video_in_pieces_is_one_file_and_one_clip_with_sound(
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert main(["track", str(walkers), "--out", str(whole)]) == 0
     assert main(["track", str(walkers), "--out", str(cut), "--pieces", str(0.55 / 60)]) == 0
-    assert "4 done, 0 kept from before, 0 failed" in capsys.readouterr().out  # three pieces, one joining
+    said = capsys.readouterr().out
+    assert "4 done, 0 kept from before, 0 failed" in said  # three pieces, one joining
+    assert "stitched from 3 pieces" in said
     one, joined = (read_jsonl(out / "walkers.jsonl") for out in (whole, cut))
     assert (one.header.pieces, joined.header.pieces) == (1, 3)
     assert '"stitched": {"pieces": 3, "identical_to_one_run": false}' in (cut / "walkers.jsonl").read_text()
