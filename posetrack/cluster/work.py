@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from posetrack.cluster.board import Board
 from posetrack.cluster.tasks import Task, TrackSettings
-from posetrack.commands.options import load_tracker, refuse_existing
+from posetrack.commands.options import load_tracker
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 
 if TYPE_CHECKING:
     from posetrack.pipeline import PoseTracker
@@ -55,7 +56,7 @@ class Worker:
                 return self._give_up(task, identity, f"it killed its worker {tries} times", tries)
             try:
                 if tries == 0:  # later, what stands there may be half of what this very task wrote
-                    refuse_existing(self._outputs(task), self.overwrite)
+                    refuse_existing(*self._outputs(task), overwrite=self.overwrite)
                 self.board.write("tried", identity, count=tries + 1, source=task.source)
                 return self._track(task, identity)
             except PoseTrackError as error:

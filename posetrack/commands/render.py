@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from posetrack.commands import options
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 
 if TYPE_CHECKING:
     from posetrack.results.jsonl import TracksFile
@@ -60,7 +61,7 @@ def render_video(
     from posetrack.video import open_video, prefetch
 
     refuse_own_source(out, tracks_path)
-    options.refuse_existing([out], overwrite)
+    refuse_existing(out, overwrite=overwrite)
     file = read_jsonl(tracks_path)
     least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
     lined = {tracks.index for tracks in file.tracks}

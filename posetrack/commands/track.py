@@ -14,6 +14,7 @@ from posetrack.cluster.tasks import TrackSettings
 from posetrack.commands import options
 from posetrack.commands.options import complain
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import locked, refuse_existing
 
 if TYPE_CHECKING:
     from posetrack.pipeline import PoseTracker
@@ -142,7 +143,6 @@ def track_video(
         PoseTrackError: the request itself is wrong.
     """
     from posetrack.detectors.from_file import CachedDetections
-    from posetrack.files import locked
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
     from posetrack.sinks import OverlaySink, TracksSink, run
@@ -151,7 +151,7 @@ def track_video(
     out = options.make_folder(out)
     with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
         outputs = output_paths(clip, out, video)
-        options.refuse_existing(outputs, overwrite)
+        refuse_existing(*outputs, overwrite=overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:

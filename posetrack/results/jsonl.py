@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 from posetrack.limits import PIXELS
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks
@@ -87,8 +88,7 @@ class JsonlWriter:
     def __init__(self, path: str | Path, header: Header, *, overwrite: bool = False) -> None:
         self.path = Path(path)
         self.header = header
-        if self.path.exists() and not overwrite:
-            raise PoseTrackError(f"{self.path} exists already; use --overwrite to replace it")
+        refuse_existing(self.path, overwrite=overwrite)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8", newline="\n")

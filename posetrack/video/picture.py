@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from posetrack.video.upright import Image, Orientation, on_black, turn
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+T = TypeVar("T")
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF, _ORIENTATION = 0, 0x0112  # OpenCV's kind of metadata; the tag (EXIF 2.32, 4.6.4)
@@ -50,16 +51,14 @@ class PictureFile:
         if not self._may_hold_more:
             return 1
         with _opened(self._data) as file:
-            try:
-                return max(1, getattr(file, "n_frames", 1))
-            except Exception:  # whatever Pillow's plugins raise
-                return 1
+            return max(1, _told(lambda: getattr(file, "n_frames", 1)) or 1)
 
     @cached_property
     def durations(self) -> list[Fraction]:
         """Seconds that each picture is shown; 0 where the file does not say."""
         with _opened(self._data) as file:
-            return [_duration(file, number) for number in range(self.count)]
+            pages = range(0 if file is None else self.count)
+            return [_told(partial(_duration, file, page)) or Fraction(0) for page in pages]
 
     def images(self) -> Iterator[Image]:
         """All pictures, one at a time; ends early where one cannot be read."""
@@ -67,8 +66,8 @@ class PictureFile:
             yield from self._pages()
             return
         with _opened(self._data) as file:
-            for number in range(self.count):
-                if (image := _frame(file, number)) is None:
+            for number in range(0 if file is None else self.count):
+                if (image := _told(partial(_frame, file, number))) is None:
                     return
                 yield image
 
@@ -146,36 +145,27 @@ def _as_rgb(pixels: NDArray[Any] | None) -> Image | None:
     return cast(Image, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-@contextmanager
-def _opened(data: bytes) -> Iterator[PilImage | None]:
+def _opened(data: bytes) -> AbstractContextManager[PilImage | None]:
     """Pillow's view of a file: it goes through animations frame by frame, in the memory of one."""
     from PIL import Image as Pillow
 
-    try:
-        file = Pillow.open(io.BytesIO(data))
-    except Exception:  # whatever its plugins raise
-        yield None
-        return
-    with file:
-        yield file
+    return _told(lambda: Pillow.open(io.BytesIO(data))) or nullcontext()
 
 
-def _duration(file: PilImage | None, number: int) -> Fraction:
+def _duration(file: Any, number: int) -> Fraction:
+    file.seek(number)
+    file.load()  # WebP knows its duration only then
+    return Fraction(round(file.info.get("duration", 0)), 1000)
+
+
+def _frame(file: Any, number: int) -> Image:
+    file.seek(number)
+    return on_black(np.asarray(file.convert("RGBA")))
+
+
+def _told(ask: Callable[[], T]) -> T | None:
+    """What Pillow answers; None at damage, where its plugins raise what they like, struct.error for one."""
     try:
-        if file is not None:
-            file.seek(number)
-            file.load()  # WebP knows its duration only then
-            return Fraction(round(file.info.get("duration", 0)), 1000)
+        return ask()
     except Exception:
-        pass
-    return Fraction(0)
-
-
-def _frame(file: PilImage | None, number: int) -> Image | None:
-    try:
-        if file is not None:
-            file.seek(number)
-            return on_black(np.asarray(file.convert("RGBA")))
-    except Exception:
-        pass
-    return None
+        return None

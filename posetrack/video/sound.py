@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -188,15 +189,16 @@ class Sound:
             self.warnings.append(line)
 
 
-class _Carrier:
+class _Carrier(ABC):
     """Brings the packets of one stream into the clip."""
 
     def __init__(self) -> None:
         self.out_of_order = self.undecoded = 0  # packets that were left out
         self._last: int | None = None
 
+    @abstractmethod
     def carry(self, packet: AudioPacket) -> list[AudioPacket]:
-        raise NotImplementedError
+        """What goes into the clip for a packet of the source."""
 
     def finish(self) -> list[AudioPacket]:
         """What is still held."""
@@ -217,7 +219,7 @@ class _Carrier:
 
 @dataclass
 class _Route:
-    carrier: _Copy | _Encode
+    carrier: _Carrier
     clock: SoundClock
 
 

@@ -259,7 +259,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PoseTrackError, match=r"^cannot write .*a\.jsonl: .+; choose another folder$"):
         JsonlWriter(tmp_path / "file" / "a.jsonl", HEADER)
-    with pytest.raises(PoseTrackError, match=r"file exists already; use --overwrite to replace it$"):
+    with pytest.raises(PoseTrackError, match=r"file exists already: use --overwrite to replace it, or"):
         JsonlWriter(tmp_path / "file", HEADER)
     JsonlWriter(tmp_path / "file", HEADER, overwrite=True).close()
     assert read_jsonl(tmp_path / "file").header == replace(HEADER, fps=29.97003)
