@@ -51,5 +51,5 @@ def export_tracks(
     tracks = [t.hide_weak_joints(least) for t in file.tracks]
     EXPORTS[to](tracks, out, skeleton=file.header.skeleton, source=file.header.source)
     people = sum(len(t) for t in tracks)
-    warnings = [f"{source}: the last line is cut off and left out"] if file.cut_off else []
+    warnings = [f"{source}: {file.broken_off}"] if file.broken_off else []
     return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more", warnings

@@ -73,8 +73,8 @@ def render_video(
         with clip, progress(video.name, video.frame_count) as report:
             summary = run(_pairs(prefetch(video, 8), file), [clip], report)
         warnings = [*video.warnings, *clip.warnings]
-    if file.cut_off:
-        warnings.append(f"{tracks_path}: the last line is cut off and left out")
+    if file.broken_off:
+        warnings.append(f"{tracks_path}: {file.broken_off}")
     if undrawn := summary.frames - len(lined & set(range(summary.frames))):
         warnings.append(f"{undrawn} of {summary.frames} frames have no line in {tracks_path}")
     return warnings

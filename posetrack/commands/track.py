@@ -145,13 +145,15 @@ def track_video(
     from posetrack.detectors.from_file import CachedDetections
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
+    from posetrack.results.jsonl import unfinished
     from posetrack.sinks import OverlaySink, TracksSink, run
     from posetrack.video import open_video, prefetch
 
     out = options.make_folder(out)
     with open_video(source) as clip, locked(out / f"{clip.stem}.jsonl"):
         outputs = output_paths(clip, out, video)
-        refuse_existing(*outputs, overwrite=overwrite)
+        left = unfinished(outputs[0])  # by a run that was broken off: this one has all that it had
+        refuse_existing(*(path for path in outputs if path.suffix not in left), overwrite=overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:
@@ -162,7 +164,10 @@ def track_video(
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
             header = header_of(clip, system)
-            sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
+            lines = TracksSink(
+                outputs[0], header, overwrite=True, unfinished=[path.suffix for path in outputs]
+            )
+            sinks: list[Sink] = [stack.enter_context(lines)]
             if video:
                 overlay = OverlaySink(
                     outputs[1],
@@ -170,7 +175,7 @@ def track_video(
                     min_joint_score=system.min_joint_score,
                     boxes=draw_boxes,
                     trails=trails,
-                    overwrite=overwrite,
+                    overwrite=True,
                 )
                 sinks.append(stack.enter_context(overlay))
             report = stack.enter_context(progress(clip.name, clip.frame_count))

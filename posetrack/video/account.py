@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from posetrack.video.damage import missing_bytes
+from posetrack.video.frame_times import Gap
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Account:
     damaged: list[Fraction | None] = field(default_factory=list)  # times of frames shown with damage
     stopped: str = ""  # why reading ended before the end
     resized: str = ""  # to what size, and when
+    gaps: list[Gap] = field(default_factory=list)  # jumps of the clock, which are closed
     last_time: Fraction = Fraction(0)
     reordered: bool = False  # times of showing differ from those of decoding
     last_duration: int = 0  # ticks that the last frame is shown, 0 where the file does not say
@@ -59,6 +61,9 @@ class Account:
                 lines.append(_counted(self.undecoded, "could not be decoded"))
         if self.damaged:
             lines.append(_counted(self.damaged, "damaged"))
+        for at, seconds in self.gaps[:1]:
+            more = f" (and {len(self.gaps) - 1} more)" if self.gaps[1:] else ""
+            lines.append(f"the clock jumps by {float(seconds):.0f} s at {float(at):.2f} s{more}: gap closed")
         return lines
 
 

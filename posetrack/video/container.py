@@ -94,6 +94,7 @@ class FileVideo(Video):
             account.last_time = time
             account.last_duration = self._duration_of(picture)
             yield Frame(image, index, float(time))
+        account.gaps += clock.gaps
         self.warnings = account.warnings(self.size, self.path)
         if self._silenced:
             self.warnings.append("the sound of a live stream is not carried over")
@@ -145,6 +146,7 @@ class FileVideo(Video):
         """All pictures that can be decoded; the account tells of the others."""
         packets = packets_of(container, stream)
         clock = picture_clock(self)
+        account.gaps = clock.gaps
         while True:
             try:
                 packet = next(packets, None)

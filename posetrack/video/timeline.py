@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
-from posetrack.video.frame_times import HOLE
+from posetrack.video.frame_times import HOLE, Gap
 from posetrack.video.source import Video
 
 _PATIENCE = 200  # packets of sound that wait for the picture to step back, too (4 s of AAC)
@@ -33,6 +33,7 @@ class PictureClock:
 
     def __init__(self, step: Fraction, jumps: bool) -> None:
         self.shifts = [Fraction(0)]  # seconds, one more for every time that the clock started again
+        self.gaps: list[Gap] = []  # jumps ahead, which are closed
         self._step = step
         self.ahead = Fraction(_JUMP) if jumps else max(Fraction(HOLE), 100 * step)  # seconds that are a jump
         self._last: Fraction | None = None  # decoding time, unmoved
@@ -46,6 +47,8 @@ class PictureClock:
             decoded = packet.dts * packet.time_base
             if self._starts_again(decoded) and self._end is not None:
                 self.shifts.append(self._end - at * packet.time_base)
+                if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
+                    self.gaps.append((self._end, seconds))
             self._last = decoded
         end: Fraction = at * packet.time_base + self.shifts[-1] + self._step
         self._end = end if self._end is None or end > self._end else self._end

@@ -127,11 +127,24 @@ def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
     """Not one picture for 30 years, and no time that MP4 cannot hold."""
     ticks = [0, 40, 80, hole, hole + 40]
     source = write_video(tmp_path / "a.mkv", numbered(5), times=ticks, time_base=Fraction(1, 1000))
-    frames = list(open_video(source))
+    video = open_video(source)
+    frames = list(video)
     assert [number_of(f.image) for f in frames] == list(range(5))
     assert np.diff([f.time for f in frames]) == pytest.approx(1 / 25, abs=2e-3)
+    assert video.warnings == [f"the clock jumps by {hole // 1000} s at 0.12 s: gap closed"]
     copy(source, tmp_path / "out.mp4")
     assert len(stored_times(tmp_path / "out.mp4")) == 5
+
+
+def test_a_clock_that_jumps_in_a_recording_without_an_end(tmp_path: Path) -> None:
+    """MPEG-TS: seconds without reception, or another clock from there on; nobody can tell which."""
+    source = write_video(tmp_path / "a.ts", numbered(6), times=[0, 40, 80, 15_000, 15_040, 30_000],
+                         time_base=Fraction(1, 1000), options={"bf": "0"})  # fmt: skip
+    video = open_video(source)
+    assert np.diff([f.time for f in video]) == pytest.approx(1 / 25, abs=2e-3)
+    (line,) = video.warnings
+    assert line.startswith("the clock jumps by 15 s at ")
+    assert line.endswith(" s (and 1 more): gap closed")
 
 
 def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
