@@ -277,7 +277,8 @@ def send(
     frames, pid = rng.choice([0, 1, 2, 5, 20, 50, 100, 200]), process.pid or 0
     watch.until(lambda: written(lines) > frames or not process.is_alive(), pid, patience)
     time.sleep(rng.uniform(0, 0.1))
-    os.kill(pid, sent)
+    if process.is_alive():
+        os.kill(pid, sent)
     watch.until(lambda: not process.is_alive(), pid, patience)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from posetrack.video.damage import missing_bytes
+from posetrack.video.damage import another_follows, missing_bytes
 from posetrack.video.frame_times import Gap
 
 
@@ -14,7 +14,8 @@ from posetrack.video.frame_times import Gap
 class Account:
     """What happened while a stream was read."""
 
-    packets: int = 0
+    packets: int = 0  # that should give a picture
+    pictures: int = 0  # that they gave
     promised: int = 0  # packets that the container lists
     sure: bool = False  # and each of them should have been read
     fragmented: bool = False  # the list is not made up front
@@ -29,7 +30,7 @@ class Account:
 
     def begin(self) -> None:
         """Count anew."""
-        self.packets, self.undecoded, self.damaged = 0, [], []
+        self.packets, self.pictures, self.undecoded, self.damaged = 0, 0, [], []
 
     def warnings(self, size: tuple[int, int], path: Path | None) -> list[str]:
         """A line for each kind of damage.
@@ -51,7 +52,8 @@ class Account:
             lines.append(f"{lost} of {self.promised} frames lost: the file is cut off at {end}")
         elif missing and (self.fragmented or self.stopped):
             lines.append(f"the file is cut off: nothing can be read after {end}")
-        else:
+        else:  # a packet is a picture where that is sure; those that failed are told below
+            lost = max(lost, self.promised - self.pictures) - len(self.undecoded)
             if lost > 0 and self.sure:
                 where = f"the server stopped sending at {end}" if path is None else "they cannot be read"
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
@@ -59,6 +61,8 @@ class Account:
                 lines.append(f"reading stopped at {end}: {self.stopped}")
             if self.undecoded:
                 lines.append(_counted(self.undecoded, "could not be decoded"))
+        if path and another_follows(path):
+            lines.append("another video follows in the same file, which is not read: take them apart")
         if self.damaged:
             lines.append(_counted(self.damaged, "damaged"))
         for at, seconds in self.gaps[:1]:

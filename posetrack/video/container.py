@@ -109,8 +109,8 @@ class FileVideo(Video):
     def _read(self, account: Account) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded, in order.
 
-        With several threads, FFmpeg loses the neighbours of a picture that fails. So when one fails, the
-        file is read again with one thread, past the pictures that were given already.
+        With several threads, FFmpeg loses the neighbours of a picture that fails, and may not tell that it
+        did. So when one is missing, the file is read again with one thread, past those given already.
         """
         given = 0
         threads = self.path is not None and not missing_bytes(self.path)
@@ -122,10 +122,11 @@ class FileVideo(Video):
                 for number, picture in enumerate(self._pictures(container, stream, account)):
                     if threads and account.undecoded:
                         break
+                    account.pictures += 1
                     if number == given:
                         given += 1
                         yield picture
-                if not threads or not account.undecoded:
+                if not threads or not (account.undecoded or account.pictures < account.packets):
                     account.fragmented = stream.frames == 0
                     mov = container.format.name.startswith(_WHOLE_INDEX)
                     account.promised = _listed(stream) if mov else stream.frames
@@ -156,7 +157,7 @@ class FileVideo(Video):
                 return
             if packet is None:
                 return
-            account.packets += packet.size > 0
+            account.packets += packet.size > 0 and not packet.is_discard
             if self._only_decoding_times:
                 packet.pts = packet.dts
             account.reordered = account.reordered or packet.pts != packet.dts

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import av
 from av.video.stream import VideoStream
 
-_MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
+MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
 HOLE = 3600  # seconds ahead that are a new clock: nobody shows a picture for an hour, and MP4 cannot for long
 Gap: TypeAlias = tuple[Fraction, Fraction]  # where it was in the clip, and how many seconds were left out
 _RATES = (1e-5, 1e5)  # frames per second that a header is believed
@@ -52,7 +52,7 @@ def in_order(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         held.append(picture)
         if picture.pts is not None:
             heappush(times, picture.pts)
-        if len(held) > _MOST_B_FRAMES:
+        if len(held) > MOST_B_FRAMES:
             yield _timed(held.popleft(), times)
     while held:
         yield _timed(held.popleft(), times)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+_FRAME_MARKS = (b"\0\0\0\x1afcTL", b"ANMF")  # before every frame of an animated PNG, WebP
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF, _ORIENTATION = 0, 0x0112  # OpenCV's kind of metadata; the tag (EXIF 2.32, 4.6.4)
 # tag -> transpose first, then mirror left-right, then mirror top-bottom
@@ -48,17 +50,18 @@ class PictureFile:
     @cached_property
     def count(self) -> int:
         """Pictures in the file: pages, or frames of an animation."""
+        joined = self._data.count(_PNG_END + _PNG) + 1  # one after the other: only the first can be read
         if not self._may_hold_more:
-            return 1
+            return joined
+        marked = max(self._data.count(mark) for mark in _FRAME_MARKS)
         with _opened(self._data) as file:
-            return max(1, _told(lambda: getattr(file, "n_frames", 1)) or 1)
+            return max(joined, marked, _told(lambda: getattr(file, "n_frames", 1)) or 1)
 
     @cached_property
     def durations(self) -> list[Fraction]:
         """Seconds that each picture is shown; 0 where the file does not say."""
         with _opened(self._data) as file:
-            pages = range(0 if file is None else self.count)
-            return [_told(partial(_duration, file, page)) or Fraction(0) for page in pages]
+            return [_told(partial(_duration, file, page)) or Fraction(0) for page in range(self.count)]
 
     def images(self) -> Iterator[Image]:
         """All pictures, one at a time; ends early where one cannot be read."""
@@ -66,8 +69,11 @@ class PictureFile:
             yield from self._pages()
             return
         with _opened(self._data) as file:
-            for number in range(0 if file is None else self.count):
-                if (image := _told(partial(_frame, file, number))) is None:
+            for page in range(self.count):
+                image = _told(partial(_frame, file, page))
+                if image is None and page == 0:  # Pillow gives up where OpenCV does not
+                    image = self.first()
+                if image is None:
                     return
                 yield image
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
-from posetrack.video.frame_times import HOLE, Gap
+from posetrack.video.frame_times import HOLE, MOST_B_FRAMES, Gap
 from posetrack.video.source import Video
 
 _PATIENCE = 200  # packets of sound that wait for the picture to step back, too (4 s of AAC)
@@ -45,7 +45,7 @@ class PictureClock:
             return
         if packet.dts is not None:
             decoded = packet.dts * packet.time_base
-            if self._starts_again(decoded) and self._end is not None:
+            if self._starts_again(decoded, packet.is_keyframe) and self._end is not None:
                 self.shifts.append(self._end - at * packet.time_base)
                 if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
                     self.gaps.append((self._end, seconds))
@@ -54,10 +54,12 @@ class PictureClock:
         self._end = end if self._end is None or end > self._end else self._end
         move(packet, self.shifts[-1])
 
-    def _starts_again(self, decoded: Fraction) -> bool:
+    def _starts_again(self, decoded: Fraction, key: bool) -> bool:
+        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding: to and fro."""
         if self._last is None:
             return False
-        return decoded <= self._last - self._step / 2 or decoded > self._last + self.ahead
+        back = self._last - decoded
+        return back >= self._step * (Fraction(1, 2) if key else MOST_B_FRAMES) or -back > self.ahead
 
 
 class SoundClock:

@@ -100,7 +100,7 @@ def test_a_start_that_is_announced_after_the_first_frames(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.6, 2])
-@pytest.mark.parametrize("ending", ["ts", "mpg"])
+@pytest.mark.parametrize("ending", ["ts", "mpg", "mkv"])
 def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: float, tmp_path: Path) -> None:
     """Picture and sound of the second part are as far apart as those of the first."""
     count = round(25 * seconds)
@@ -115,7 +115,7 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
     assert writer.warnings == []
     pictures, sounds = stored_times(writer.path), sound_times(writer.path)
     assert np.diff([float(t) for t in pictures]) == pytest.approx(1 / 25, abs=2e-3)
-    before, step = 1024 if ending == "ts" else 1152, 1024 / 48_000  # samples, seconds of a packet
+    before, step = 1152 if ending == "mpg" else 1024, 1024 / 48_000  # samples, seconds of a packet
     heard = len(sound_times(part)) * before / 48_000
     assert len(sounds) * step == pytest.approx(2 * heard, abs=6 * step)  # a join may cost or fill a moment
     apart = min(sounds, key=lambda t: abs(t - float(pictures[count]) - (sounds[0] - float(pictures[0]))))
