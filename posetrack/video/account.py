@@ -52,9 +52,9 @@ class Account:
             lines.append(f"{lost} of {self.promised} frames lost: the file is cut off at {end}")
         elif missing and (self.fragmented or self.stopped):
             lines.append(f"the file is cut off: nothing can be read after {end}")
-        else:  # a packet is a picture where that is sure; those that failed are told below
-            lost = max(lost, self.promised - self.pictures) - len(self.undecoded)
-            if lost > 0 and self.sure:
+        else:  # where that is sure, every packet is a picture
+            lost = max(lost, self.promised - self.pictures)
+            if lost > len(self.undecoded) and self.sure:  # else those are all
                 where = f"the server stopped sending at {end}" if path is None else "they cannot be read"
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
             elif self.stopped:

@@ -55,7 +55,7 @@ class PictureClock:
         move(packet, self.shifts[-1])
 
     def _starts_again(self, decoded: Fraction, key: bool) -> bool:
-        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding: to and fro."""
+        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding, not in order."""
         if self._last is None:
             return False
         back = self._last - decoded
