@@ -12,6 +12,13 @@ from posetrack.errors import InputError, PoseTrackError
 _LONGEST = 255  # bytes of a name that file systems take
 
 
+def refuse_existing(*paths: Path | None, overwrite: bool) -> None:
+    """Raises InputError for the first path that is there already, unless it may be overwritten."""
+    for path in paths:
+        if path is not None and not overwrite and path.exists():
+            raise InputError(f"{path} exists already: use --overwrite to replace it, or another name")
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""

@@ -71,10 +71,12 @@ def run(
 class TracksSink:
     """tracks.jsonl, a line as soon as its frame is tracked."""
 
-    def __init__(self, path: Path, header: Header, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, header: Header, *, overwrite: bool = False, unfinished: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.warnings: list[str] = []
-        self._writer = JsonlWriter(path, header, overwrite=overwrite)
+        self._writer = JsonlWriter(path, header, overwrite=overwrite, unfinished=unfinished)
         self._empty = True
 
     def write(self, frame: Frame, tracks: Tracks) -> None:
@@ -85,7 +87,7 @@ class TracksSink:
         return self
 
     def __exit__(self, kind: Kind, error: BaseException | None, trace: Trace) -> None:
-        self._writer.close()
+        self._writer.__exit__(kind, error, trace)
         if self._empty:  # a run that failed at once leaves nothing that the next one would have to overwrite
             self.path.unlink(missing_ok=True)
 

@@ -6,7 +6,7 @@
 Media are written with known frames, then damaged by a seeded random: bytes flipped, cut, doubled, swapped,
 joined. Many go into one `posetrack track`; if that dies, the input that it was at is blamed and the rest goes
 on. Documents (tracks, boxes, annotations, weights) and full disks go through `posetrack.cli.main` in a
-process that lives on. Kills hit real processes at random moments.
+process that lives on. Kills hit processes of their own at random frames.
 
 What may come out: `done`; `told` (done, and a line says what is missing, exit 1); `refused` (one line). What
 may not: `traceback`, `signal`, `hang`, `broken` (outputs that do not fit together, or do not play), `silent`
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import queue
 import random
@@ -30,14 +31,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
-from scripts.hostile import inputs, judge
+from scripts.hostile import inputs, judge, watch, worker
 
 GOOD = ("done", "told", "refused")
 BAD = ("traceback", "signal", "hang", "broken", "silent")
-BATCH = 25  # inputs of one `posetrack track`
+BATCH = 100  # inputs of one `posetrack track`
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Campaign:
 
     folder: Path
     keep: Path | None
-    patience: float  # seconds without a word that are a hang
+    patience: float  # seconds of work, or of sleep, without a word that are a hang
     table: dict[str, Counter[str]] = field(default_factory=dict)
 
     def count(self, kind: str, outcome: str, why: str = "", path: Path | None = None) -> None:
@@ -75,7 +77,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=number, metavar="N", help=f"default: {number}")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=float, default=30.0, help="seconds without a word that are a hang")
+    parser.add_argument("--patience", type=float, default=30.0, help="see scripts/hostile/watch.py")
     parser.add_argument("--keep", type=Path, help="folder for inputs that ended badly")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
@@ -147,18 +149,13 @@ def run_batch(paths: list[Path], out: Path, patience: float) -> Ran:
     said: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=pump, args=(process.stdout, said), daemon=True).start()
     lines: list[str] = []
-    ended, wait = None, max(patience, 120.0)  # imports and models take their time
-    while True:
-        try:
-            line = said.get(timeout=wait)
-        except queue.Empty:
-            ended = "hang"
-            process.kill()
-            break
-        if line is None:
-            break
-        lines.append(line.decode(errors="replace"))
-        wait = patience if any(path.name in lines[-1] for path in paths) else wait
+    ended = None
+    try:
+        while (line := watch.word(said, process.pid, patience)) is not None:
+            lines.append(line.decode(errors="replace"))
+    except watch.HangError:
+        ended = "hang"
+        process.kill()
     code = process.wait()
     told = [any(path.name in line for line in lines) for path in paths]
     reached = max((n + 1 for n, was in enumerate(told) if was), default=0)
@@ -185,14 +182,13 @@ class Worker:
 
     def run(self, words: list[str], limit: int | None = None) -> tuple[str | None, int, str]:
         """(one of BAD or None, exit code, what it said); with `limit`, no file may have more bytes."""
-        first = self._process is None
         process = self._process or self._start()
         assert process.stdin is not None
         process.stdin.write(json.dumps({"words": words, "limit": limit}).encode() + b"\n")
         process.stdin.flush()
         try:
-            line = self._said.get(timeout=self._patience + (120 if first else 0))
-        except queue.Empty:
+            line = watch.word(self._said, process.pid, self._patience)
+        except watch.HangError:
             self.close()
             return "hang", 0, ""
         if line is None:
@@ -255,34 +251,49 @@ def disks(campaign: Campaign, count: int, rng: random.Random) -> None:
 def kills(campaign: Campaign, count: int, rng: random.Random) -> None:
     """SIGKILL and SIGTERM at random moments of a run, most of them while it tracks."""
     source = inputs.write_long(campaign.folder / "killed.mp4", 400) if count else Path()
+    forks = multiprocessing.get_context("forkserver")  # which has imported what takes seconds to import
+    forks.set_forkserver_preload(
+        ["posetrack.presets", "posetrack.sinks", "posetrack.video.container", "openvino"]
+    )
     for number in range(count):
-        out, sent = campaign.folder / "killed", (signal.SIGKILL, signal.SIGTERM)[number % 2]
-        words = [sys.executable, "-m", "posetrack", "track", str(source), "--out", str(out)]
-        process = subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()
-        )
-        lines, seen = out / "killed.jsonl", rng.choice([0, 1, 1, 1, 1])
-        end = time.monotonic() + 120
-        while seen and not lines.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 4))
-        process.send_signal(sent)
+        sent = (signal.SIGKILL, signal.SIGTERM)[number % 2]
+        out, heard = campaign.folder / "killed", campaign.folder / "killed.txt"
+        process = forks.Process(target=worker.alone, args=(["track", str(source), "--out", str(out)], heard))
+        process.start()
         try:
-            said = process.communicate(timeout=campaign.patience)[1].decode(errors="replace")
-        except subprocess.TimeoutExpired:
+            send(sent, process, out / "killed.jsonl", rng, campaign.patience)
+            campaign.count(sent.name, *ended(sent, process.exitcode, heard.read_text(), out))
+        except watch.HangError:
             process.kill()
-            process.communicate()
             campaign.count(sent.name, "hang")
-            continue
-        allowed = (-9, 0) if sent == signal.SIGKILL else (143, 0, -15)  # -15: before the command began
-        if "Traceback" in said:
-            campaign.count(sent.name, "traceback", said)
-        elif process.returncode not in allowed:
-            campaign.count(sent.name, "signal", f"exit code {process.returncode}")
-        else:
-            broken = judge.outputs(out, "killed")
-            campaign.count(sent.name, "broken" if broken else "done", broken)
+        process.join()
         shutil.rmtree(out, ignore_errors=True)
+
+
+def send(
+    sent: signal.Signals, process: BaseProcess, lines: Path, rng: random.Random, patience: float
+) -> None:
+    """Wait for a random frame, send the signal, wait for the end."""
+    frames, pid = rng.choice([0, 1, 2, 5, 20, 50, 100, 200]), process.pid or 0
+    watch.until(lambda: written(lines) > frames or not process.is_alive(), pid, patience)
+    time.sleep(rng.uniform(0, 0.1))
+    if process.is_alive():
+        os.kill(pid, sent)
+    watch.until(lambda: not process.is_alive(), pid, patience)
+
+
+def written(lines: Path) -> int:
+    return lines.read_bytes().count(b"\n") if lines.exists() else 0
+
+
+def ended(sent: signal.Signals, code: int | None, said: str, out: Path) -> tuple[str, str]:
+    """The outcome of a run that was sent a signal, and why."""
+    if "Traceback" in said:
+        return "traceback", said
+    if code not in ((-9, 0) if sent == signal.SIGKILL else (143, 0)):
+        return "signal", f"exit code {code}"
+    broken = judge.outputs(out, "killed")
+    return "broken" if broken else "done", broken
 
 
 def long(campaign: Campaign, frames: int) -> None:

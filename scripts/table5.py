@@ -31,7 +31,7 @@ from posetrack.commands.submit import box_source
 from posetrack.datasets.posetrack import PoseTrackSequence, posetrack_sequences, split_folders
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation import evaluate_posetrack
-from posetrack.files import replacing
+from posetrack.files import refuse_existing, replacing
 from posetrack.pipeline import PoseTracker, hide_outside_frame
 from posetrack.presets import create_flow, find
 from posetrack.progress import progress
@@ -106,7 +106,7 @@ def main(
     overwrite: options.Overwrite = False,
 ) -> int:
     """Table 5 of Simple Baselines on a PoseTrack folder."""
-    options.refuse_existing([json], overwrite, "--json")
+    refuse_existing(json, overwrite=overwrite)
     annotations, images = split_folders(root, split)
     chosen = _spread(posetrack_sequences(annotations, images), sequences)
     system = options.load_tracker(

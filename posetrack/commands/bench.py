@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from posetrack.commands import options
+from posetrack.files import refuse_existing
 
 
 def bench(
@@ -18,7 +19,7 @@ def bench(
     """Milliseconds of every stage on this machine, and of HRNet-W32 and W48."""
     from posetrack.benchmarks.speed import run_bench
 
-    options.refuse_existing([json], overwrite, "--json")
+    refuse_existing(json, overwrite=overwrite)
     if json is not None:
         options.make_folder(json.parent)
     result = run_bench(device, seconds)

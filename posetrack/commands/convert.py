@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,12 +43,10 @@ def convert_checkpoint(
     """
     from safetensors.torch import save_file
 
-    from posetrack.files import replacing
     from posetrack.zoo import read_checkpoint, read_metadata
     from posetrack.zoo.loading import describe
 
-    if target.exists() and not overwrite:
-        raise PoseTrackError(f"{target} exists already: use --overwrite to replace it, or another name")
+    refuse_existing(target, overwrite=overwrite)
     if wrong := [note for note in metadata if "=" not in note]:
         raise PoseTrackError(f"--metadata {wrong[0]}: give KEY=VALUE, such as licence=Apache-2.0")
     notes = dict(note.split("=", 1) for note in metadata)

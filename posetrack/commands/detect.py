@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from posetrack.commands import options
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import refuse_existing
 
 if TYPE_CHECKING:
     from posetrack.types import Detections, Frame
@@ -39,7 +40,7 @@ def detect(
     from posetrack.runtime.device import find_device
 
     options.check_batch_size(batch_size)
-    options.refuse_existing([out], overwrite)
+    refuse_existing(out, overwrite=overwrite)
     pictures = PICTURES[data or kind_of(dataset)](dataset, split)
     find = detectors.create(detector, device=find_device(device), min_score=min_score)
     results: list[dict[str, Any]] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from posetrack.commands import options
+from posetrack.files import refuse_existing
 
 
 def evaluate(
@@ -20,9 +21,9 @@ def evaluate(
     """PoseTrack mAP, MOTA, HOTA, as poseval computes them."""
     from posetrack.evaluation import evaluate_posetrack
 
-    options.refuse_existing([json], overwrite, "--json")
+    refuse_existing(json, overwrite=overwrite)
     if plot is not None and not (plot.is_dir() and not any(plot.iterdir())):  # an empty folder will do
-        options.refuse_existing([plot], overwrite, "--plot")
+        refuse_existing(plot, overwrite=overwrite)
     report = evaluate_posetrack(gt, pred, strict=strict)
     if json is not None:  # before the table: whoever reads that may go away early
         options.write_json(json, report.to_json())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from posetrack.errors import PoseTrackError
-from posetrack.files import replacing
+from posetrack.files import refuse_existing, replacing
 
 DONE, SOME_LOST = 0, 1
 SHOWN = 5  # lost pictures that are named on the terminal; the JSON names all
@@ -55,9 +55,7 @@ def evaluate(
     posetrack18/images; imagenet/val/nXXXXXXXX. Poses come from the tracker's own estimator.
     Exit code 1: some pictures are lost (named; the rest is measured).
     """
-    for path in (json, save):
-        if path is not None and path.exists() and not overwrite:
-            raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another name")
+    refuse_existing(json, save, overwrite=overwrite)
     if detector is not None and data != "everyday":
         raise PoseTrackError(
             f"--detector {detector}: only the boxes of everyday photos are measured, not {data}'s"

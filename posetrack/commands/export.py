@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from posetrack.commands import options
 from posetrack.commands.render import refuse_own_source
+from posetrack.files import refuse_existing
 
 
 def export(
@@ -44,11 +45,11 @@ def export_tracks(
     from posetrack.results.jsonl import read_jsonl
 
     refuse_own_source(out, source)
-    options.refuse_existing([out], overwrite)
+    refuse_existing(out, overwrite=overwrite)
     file = read_jsonl(source)
     least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
     tracks = [t.hide_weak_joints(least) for t in file.tracks]
     EXPORTS[to](tracks, out, skeleton=file.header.skeleton, source=file.header.source)
     people = sum(len(t) for t in tracks)
-    warnings = [f"{source}: the last line is cut off and left out"] if file.cut_off else []
+    warnings = [f"{source}: {file.broken_off}"] if file.broken_off else []
     return f"{out}: {people} poses of {len(tracks)} frames, joints scored {least:g} and more", warnings

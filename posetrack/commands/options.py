@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from posetrack.errors import InputError, PoseTrackError
+from posetrack.errors import PoseTrackError
 
 if TYPE_CHECKING:
     from posetrack.pipeline import PoseTracker
@@ -62,13 +61,6 @@ def load_tracker(
 def check_batch_size(batch_size: int) -> None:
     if batch_size < 1:
         raise PoseTrackError(f"--batch-size {batch_size}: give 1 or more")
-
-
-def refuse_existing(paths: Iterable[Path | None], overwrite: bool, flag: str = "--out") -> None:
-    """Raises InputError for the first path that is there already, unless it may be overwritten."""
-    for path in paths:
-        if path is not None and not overwrite and path.exists():
-            raise InputError(f"{path} exists already: use --overwrite to replace it, or another {flag}")
 
 
 def make_folder(path: str | Path) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from posetrack.commands import options
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 
 if TYPE_CHECKING:
     from posetrack.results.jsonl import TracksFile
@@ -60,7 +61,7 @@ def render_video(
     from posetrack.video import open_video, prefetch
 
     refuse_own_source(out, tracks_path)
-    options.refuse_existing([out], overwrite)
+    refuse_existing(out, overwrite=overwrite)
     file = read_jsonl(tracks_path)
     least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
     lined = {tracks.index for tracks in file.tracks}
@@ -72,8 +73,8 @@ def render_video(
         with clip, progress(video.name, video.frame_count) as report:
             summary = run(_pairs(prefetch(video, 8), file), [clip], report)
         warnings = [*video.warnings, *clip.warnings]
-    if file.cut_off:
-        warnings.append(f"{tracks_path}: the last line is cut off and left out")
+    if file.broken_off:
+        warnings.append(f"{tracks_path}: {file.broken_off}")
     if undrawn := summary.frames - len(lined & set(range(summary.frames))):
         warnings.append(f"{undrawn} of {summary.frames} frames have no line in {tracks_path}")
     return warnings

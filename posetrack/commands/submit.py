@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from posetrack.cluster.many import Many
 from posetrack.commands import options
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import refuse_existing, replacing
 
 if TYPE_CHECKING:
     from posetrack.cluster.run import RunResult
@@ -51,8 +52,7 @@ def submit(
             "give --annotations, --images and --out, or --check with a folder of predictions"
         )
     options.check_batch_size(batch_size)
-    if zip and not overwrite and (archive := zip_path(out)).exists():
-        raise PoseTrackError(f"{archive} exists already: move it away, or do everything again by --overwrite")
+    refuse_existing(zip_path(out) if zip else None, overwrite=overwrite)
     many = Many(jobs, ray, shard, retry_failed, overwrite)
     if many.asked:
         from posetrack.cluster.jobs import SubmitJob
@@ -209,11 +209,10 @@ def zip_submission(folder: Path, annotations: Path, *, overwrite: bool = False) 
     """
     import zipfile
 
-    from posetrack.files import replacing
     from posetrack.results.check import check_submission
 
     path = zip_path(folder)
-    options.refuse_existing([path], overwrite)
+    refuse_existing(path, overwrite=overwrite)
     problems = check_submission(folder, annotations)
     if problems:
         raise PoseTrackError(

@@ -14,6 +14,7 @@ from posetrack.cluster.many import Many
 from posetrack.commands import options
 from posetrack.commands.options import complain
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import locked, refuse_existing
 from posetrack.video.names import is_address
 
 if TYPE_CHECKING:
@@ -158,9 +159,9 @@ def track_video(
         PoseTrackError: the request itself is wrong.
     """
     from posetrack.detectors.from_file import CachedDetections
-    from posetrack.files import locked
     from posetrack.presets import load, min_detector_score_of
     from posetrack.progress import progress
+    from posetrack.results.jsonl import unfinished
     from posetrack.sinks import OverlaySink, TracksSink, run
     from posetrack.video import open_video, prefetch
 
@@ -169,7 +170,8 @@ def track_video(
         if start is not None or end is not None:
             clip.sound, clip.start = None, max(clip.start, Fraction(start or 0))
         outputs = output_paths(clip, out, video, stem)
-        options.refuse_existing(outputs, overwrite)
+        left = unfinished(outputs[0])  # by a run that was broken off: this one has all that it had
+        refuse_existing(*(path for path in outputs if path.suffix not in left), overwrite=overwrite)
         system = tracker or load(preset, device, weights=weights)
         given = None
         if boxes is not None:
@@ -182,7 +184,10 @@ def track_video(
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
             header = replace(header_of(clip, system), task=task)
-            sinks: list[Sink] = [stack.enter_context(TracksSink(outputs[0], header, overwrite=overwrite))]
+            lines = TracksSink(
+                outputs[0], header, overwrite=True, unfinished=[path.suffix for path in outputs]
+            )
+            sinks: list[Sink] = [stack.enter_context(lines)]
             if video:
                 overlay = OverlaySink(
                     outputs[1],
@@ -190,7 +195,7 @@ def track_video(
                     min_joint_score=system.min_joint_score,
                     boxes=draw_boxes,
                     trails=trails,
-                    overwrite=overwrite,
+                    overwrite=True,
                 )
                 sinks.append(stack.enter_context(overlay))
             report = stack.enter_context(progress(clip.name, clip.frame_count))

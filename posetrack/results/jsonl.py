@@ -19,7 +19,7 @@ pairs of positions in the list of keypoints. A joint with score 0 has no positio
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 from posetrack.limits import PIXELS
 from posetrack.skeletons import Skeleton
 from posetrack.types import Tracks
@@ -80,7 +81,7 @@ class TracksFile:
 
     header: Header
     tracks: list[Tracks]  # in the order of the file, which is that of the frames
-    cut_off: bool = False  # the last line was not whole and is left out
+    broken_off: str = ""  # what tells that the run that wrote it was
 
 
 class JsonlWriter:
@@ -88,22 +89,29 @@ class JsonlWriter:
 
     A context manager: leaving it closes the file. One that failed before its first frame leaves no file.
 
+    Args:
+        unfinished: endings of the files that the run writes. They stand in the header, `"unfinished":
+            [".jsonl", ".mp4"]`, until the block ends well; then blanks take their place.
+
     Raises:
         PoseTrackError: the file exists and `overwrite` is False, or it cannot be written.
     """
 
-    def __init__(self, path: str | Path, header: Header, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, header: Header, *, overwrite: bool = False, unfinished: Sequence[str] = ()
+    ) -> None:
         self.path = Path(path)
         self.header = header
-        if self.path.exists() and not overwrite:
-            raise PoseTrackError(f"{self.path} exists already; use --overwrite to replace it")
+        refuse_existing(self.path, overwrite=overwrite)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("w", encoding="utf-8", newline="\n")
         except OSError as error:
             raise self._unwritable(error, "choose another folder") from error
         self._lines = 0  # of frames
-        self._line(header.to_dict())
+        self._head, mark = header.to_dict(), {"unfinished": list(unfinished)} if unfinished else {}
+        self._line(self._head | mark)
+        self._head_end = self._file.tell() - 1
 
     def write(self, tracks: Tracks) -> None:
         """Add a frame.
@@ -126,13 +134,21 @@ class JsonlWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if error is None:
+                self._file.seek(0)
+                self._put(json.dumps(self._head).ljust(self._head_end))
+        finally:
+            self.close()
         if isinstance(error, Exception) and not self._lines:  # a failure, no interruption
             self.path.unlink(missing_ok=True)
 
     def _line(self, values: dict[str, Any]) -> None:
+        self._put(json.dumps(values, allow_nan=False) + "\n")
+
+    def _put(self, text: str) -> None:
         try:
-            self._file.write(json.dumps(values, allow_nan=False) + "\n")
+            self._file.write(text)
             self._file.flush()
         except OSError as error:
             raise self._unwritable(error, "is there room on the disk?") from error
@@ -174,8 +190,15 @@ def read_jsonl(path: str | Path) -> TracksFile:
     """
     from posetrack.results.jsonl_lines import read_lines  # pydantic takes a quarter second to import
 
-    header, tracks, cut_off = read_lines(Path(path))
-    return TracksFile(header, tracks, cut_off)
+    header, tracks, broken_off = read_lines(Path(path))
+    return TracksFile(header, tracks, broken_off)
+
+
+def unfinished(path: Path) -> list[str]:
+    """Endings of the files that a run was writing which was broken off, as its tracks say."""
+    from posetrack.results.jsonl_lines import read_unfinished
+
+    return read_unfinished(path)
 
 
 def _text(name: str) -> str:

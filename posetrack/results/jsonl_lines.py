@@ -48,6 +48,7 @@ class HeaderLine(TypedDict):
     skeleton: SkeletonField
     preset: Name
     models: dict[str, Any]
+    unfinished: NotRequired[Annotated[list[Name], Len(0, 10)]]
     pixel_aspect: NotRequired[Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]]
     stitched: NotRequired[StitchedField]
     task: NotRequired[Annotated[str, Len(0, 64)]]
@@ -72,22 +73,29 @@ class FrameLine(TypedDict):
 _HEADER, _FRAME = TypeAdapter(HeaderLine), TypeAdapter(FrameLine)
 
 
-def read_lines(path: Path) -> tuple[Header, list[Tracks], bool]:
-    """Header, frames in their order, and whether the last line is cut off, which is then left out.
+def read_lines(path: Path) -> tuple[Header, list[Tracks], str]:
+    """Header, frames in their order, and what tells that the run was broken off: "" if nothing.
+
+    A last line that is cut off is left out.
 
     Raises:
         InputError: see `read_jsonl`.
     """
     *lines, rest = read_bytes(path).split(b"\n")  # the rest is empty, or a line without its end
-    cut_off = bool(rest) and not _is_json(rest)
-    if rest and not cut_off:
+    broken_off = ""
+    if rest and _is_json(rest):
         lines.append(rest)
+    elif rest:
+        broken_off = "the last line is cut off and left out"
     header: Header | None = None
     tracks: list[Tracks] = []
     for number, line in enumerate(lines, start=1):
         try:
             if header is None:
-                header = _header(_HEADER.validate_json(line))
+                head = _HEADER.validate_json(line)
+                header = _header(head)
+                if head.get("unfinished") and not broken_off:
+                    broken_off = "the run that wrote it was broken off"
                 continue
             tracks.append(_tracks(_FRAME.validate_json(line), header))
             if len(tracks) > 1 and tracks[-1].index <= tracks[-2].index:
@@ -98,7 +106,16 @@ def read_lines(path: Path) -> tuple[Header, list[Tracks], bool]:
             raise InputError(f"{path} line {number}: {why}; is this a tracks.jsonl of posetrack?") from None
     if header is None:
         raise InputError(f"{path} holds no tracks: {'its first line is cut off' if rest else 'it is empty'}")
-    return header, tracks, cut_off
+    return header, tracks, broken_off
+
+
+def read_unfinished(path: Path) -> list[str]:
+    """See `jsonl.unfinished`; none where there is no such file, or another."""
+    try:
+        with path.open("rb") as file:
+            return _HEADER.validate_json(file.readline(1_000_000)).get("unfinished", [])
+    except (OSError, ValueError):  # pydantic's are such
+        return []
 
 
 def _is_json(line: bytes) -> bool:

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from posetrack.video.damage import missing_bytes
+from posetrack.video.damage import another_follows, missing_bytes
+from posetrack.video.frame_times import Gap
 
 
 @dataclass
 class Account:
     """What happened while a stream was read."""
 
-    packets: int = 0
+    packets: int = 0  # that should give a picture
+    pictures: int = 0  # that they gave
     promised: int = 0  # packets that the container lists
     sure: bool = False  # and each of them should have been read
     fragmented: bool = False  # the list is not made up front
@@ -21,13 +23,14 @@ class Account:
     damaged: list[Fraction | None] = field(default_factory=list)  # times of frames shown with damage
     stopped: str = ""  # why reading ended before the end
     resized: str = ""  # to what size, and when
+    gaps: list[Gap] = field(default_factory=list)  # jumps of the clock, which are closed
     last_time: Fraction = Fraction(0)
     reordered: bool = False  # times of showing differ from those of decoding
     last_duration: int = 0  # ticks that the last frame is shown, 0 where the file does not say
 
     def begin(self) -> None:
         """Count anew."""
-        self.packets, self.undecoded, self.damaged = 0, [], []
+        self.packets, self.pictures, self.undecoded, self.damaged = 0, 0, [], []
 
     def warnings(self, size: tuple[int, int], path: Path | None) -> list[str]:
         """A line for each kind of damage.
@@ -49,16 +52,22 @@ class Account:
             lines.append(f"{lost} of {self.promised} frames lost: the file is cut off at {end}")
         elif missing and (self.fragmented or self.stopped):
             lines.append(f"the file is cut off: nothing can be read after {end}")
-        else:
-            if lost > 0 and self.sure:
+        else:  # where that is sure, every packet is a picture
+            lost = max(lost, self.promised - self.pictures)
+            if lost > len(self.undecoded) and self.sure:  # else those are all
                 where = f"the server stopped sending at {end}" if path is None else "they cannot be read"
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
             elif self.stopped:
                 lines.append(f"reading stopped at {end}: {self.stopped}")
             if self.undecoded:
                 lines.append(_counted(self.undecoded, "could not be decoded"))
+        if path and another_follows(path):
+            lines.append("another video follows in the same file, which is not read: take them apart")
         if self.damaged:
             lines.append(_counted(self.damaged, "damaged"))
+        for at, seconds in self.gaps[:1]:
+            more = f" (and {len(self.gaps) - 1} more)" if self.gaps[1:] else ""
+            lines.append(f"the clock jumps by {float(seconds):.0f} s at {float(at):.2f} s{more}: gap closed")
         return lines
 
 

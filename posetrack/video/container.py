@@ -110,6 +110,7 @@ class FileVideo(Video):
             index += 1
         if start is not None or end is not None:
             account.promised = 0  # nobody listed how many frames a part has
+        account.gaps += clock.gaps
         self.warnings = account.warnings(self.size, self.path)
         if self._silenced:
             self.warnings.append("the sound of a live stream is not carried over")
@@ -135,8 +136,8 @@ class FileVideo(Video):
     def _read(self, account: Account, start: float | None = None) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded, in order; with a `start`, at least those from there on.
 
-        With several threads, FFmpeg loses the neighbours of a picture that fails. So when one fails, the
-        file is read again with one thread, past the pictures that were given already.
+        With several threads, FFmpeg loses the neighbours of a picture that fails, and may not tell that it
+        did. So when one is missing, the file is read again with one thread, past those given already.
         """
         given = 0
         entry = None if start is None else self._entry(start)
@@ -151,10 +152,11 @@ class FileVideo(Video):
                 for number, picture in enumerate(self._pictures(container, stream, account)):
                     if threads and account.undecoded:
                         break
+                    account.pictures += 1
                     if number == given:
                         given += 1
                         yield picture
-                if not threads or not account.undecoded:
+                if not threads or not (account.undecoded or account.pictures < account.packets):
                     account.fragmented = stream.frames == 0
                     mov = container.format.name.startswith(_WHOLE_INDEX)
                     account.promised = _listed(stream) if mov else stream.frames
@@ -175,6 +177,7 @@ class FileVideo(Video):
         """All pictures that can be decoded; the account tells of the others."""
         packets = packets_of(container, stream)
         clock = picture_clock(self)
+        account.gaps = clock.gaps
         while True:
             try:
                 packet = next(packets, None)
@@ -184,7 +187,7 @@ class FileVideo(Video):
                 return
             if packet is None:
                 return
-            account.packets += packet.size > 0
+            account.packets += packet.size > 0 and not packet.is_discard
             if self._only_decoding_times:
                 packet.pts = packet.dts
             account.reordered = account.reordered or packet.pts != packet.dts

@@ -6,10 +6,12 @@ MPEG-TS and raw streams do not, so a cut in those is seen only where it damages 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _MP4_FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"}
+_FLV, _TAGS = b"FLV", (8, 9, 18)
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -30,20 +32,48 @@ def missing_bytes(path: Path) -> int:
     return max(0, end - size)
 
 
+def another_follows(path: Path) -> bool:
+    """Files that were joined byte by byte: of MP4 and FLV, FFmpeg reads the first alone, and does not say."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(8)
+        if head[4:] in _MP4_FIRST_BOXES:
+            names = [name for name, _ in _boxes(file, size)]
+            return names.count(b"moov") > 1 and b"moof" not in names
+        return head[:3] == _FLV and _follows_tags(file)
+
+
+def _follows_tags(file: BinaryIO) -> bool:
+    position = 9  # of FLV's header
+    while True:
+        file.seek(position)
+        head = file.read(15)  # length of the tag before, then kind, length, time and stream of this one
+        if len(head) < 15 or head[4] not in _TAGS:
+            return head[4:7] == _FLV
+        position += 15 + int.from_bytes(head[5:8], "big")
+
+
 def _end_of_boxes(file: BinaryIO, size: int) -> int:
+    return max((end for _, end in _boxes(file, size)), default=0)
+
+
+def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """Name and end of every box, from first to last."""
     position = 0
     while position < size:
         file.seek(position)
         head = file.read(16)
         if len(head) < 8:
-            return position + 8  # cut inside the head of a box
+            yield b"", position + 8  # cut inside the head of a box
+            return
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:], "big")
         if length < 8:  # 0 means "to the end of the file"; anything else is no box: no judgement
-            return size
+            yield b"", size
+            return
         position += length
-    return position
+        yield head[4:8], position
 
 
 def _end_of_riff(file: BinaryIO, size: int) -> int:

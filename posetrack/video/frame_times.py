@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from heapq import heappop, heappush
+from typing import TypeAlias
 
 import av
 from av.video.stream import VideoStream
 
-_MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
+MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showing
 HOLE = 3600  # seconds ahead that are a new clock: nobody shows a picture for an hour, and MP4 cannot for long
+Gap: TypeAlias = tuple[Fraction, Fraction]  # where it was in the clip, and how many seconds were left out
 _RATES = (1e-5, 1e5)  # frames per second that a header is believed
 
 
@@ -23,6 +25,7 @@ class FrameClock:
         self._step = max(time_base, Fraction(1 / fps).limit_denominator(100_000))
         self._last: Fraction | None = None
         self._shift = Fraction(0)
+        self.gaps: list[Gap] = []
         self._hole: Fraction = max(Fraction(HOLE), 100 * self._step)
 
     def __call__(self, pts: int | None) -> Fraction:
@@ -32,8 +35,9 @@ class FrameClock:
         else:
             time = pts * self._tick + self._shift
             if last is not None and time > last + self._hole:
-                self._shift += last + self._step - time
+                self.gaps.append((last + self._step, time - last - self._step))
                 time = last + self._step
+                self._shift -= self.gaps[-1][1]
             elif last is not None and time <= last:
                 time = last + self._tick
         self._last = time
@@ -48,7 +52,7 @@ def in_order(pictures: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         held.append(picture)
         if picture.pts is not None:
             heappush(times, picture.pts)
-        if len(held) > _MOST_B_FRAMES:
+        if len(held) > MOST_B_FRAMES:
             yield _timed(held.popleft(), times)
     while held:
         yield _timed(held.popleft(), times)

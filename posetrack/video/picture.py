@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -19,7 +19,10 @@ from posetrack.video.upright import Image, Orientation, on_black, turn
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
+T = TypeVar("T")
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"
+_FRAME_MARKS = (b"\0\0\0\x1afcTL", b"ANMF")  # before every frame of an animated PNG, WebP
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF, _ORIENTATION = 0, 0x0112  # OpenCV's kind of metadata; the tag (EXIF 2.32, 4.6.4)
 # tag -> transpose first, then mirror left-right, then mirror top-bottom
@@ -47,19 +50,18 @@ class PictureFile:
     @cached_property
     def count(self) -> int:
         """Pictures in the file: pages, or frames of an animation."""
+        joined = self._data.count(_PNG_END + _PNG) + 1  # one after the other: only the first can be read
         if not self._may_hold_more:
-            return 1
+            return joined
+        marked = max(self._data.count(mark) for mark in _FRAME_MARKS)
         with _opened(self._data) as file:
-            try:
-                return max(1, getattr(file, "n_frames", 1))
-            except Exception:  # whatever Pillow's plugins raise
-                return 1
+            return max(joined, marked, _told(lambda: getattr(file, "n_frames", 1)) or 1)
 
     @cached_property
     def durations(self) -> list[Fraction]:
         """Seconds that each picture is shown; 0 where the file does not say."""
         with _opened(self._data) as file:
-            return [_duration(file, number) for number in range(self.count)]
+            return [_told(partial(_duration, file, page)) or Fraction(0) for page in range(self.count)]
 
     def images(self) -> Iterator[Image]:
         """All pictures, one at a time; ends early where one cannot be read."""
@@ -67,8 +69,11 @@ class PictureFile:
             yield from self._pages()
             return
         with _opened(self._data) as file:
-            for number in range(self.count):
-                if (image := _frame(file, number)) is None:
+            for page in range(self.count):
+                image = _told(partial(_frame, file, page))
+                if image is None and page == 0:  # Pillow gives up where OpenCV does not
+                    image = self.first()
+                if image is None:
                     return
                 yield image
 
@@ -146,36 +151,27 @@ def _as_rgb(pixels: NDArray[Any] | None) -> Image | None:
     return cast(Image, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-@contextmanager
-def _opened(data: bytes) -> Iterator[PilImage | None]:
+def _opened(data: bytes) -> AbstractContextManager[PilImage | None]:
     """Pillow's view of a file: it goes through animations frame by frame, in the memory of one."""
     from PIL import Image as Pillow
 
-    try:
-        file = Pillow.open(io.BytesIO(data))
-    except Exception:  # whatever its plugins raise
-        yield None
-        return
-    with file:
-        yield file
+    return _told(lambda: Pillow.open(io.BytesIO(data))) or nullcontext()
 
 
-def _duration(file: PilImage | None, number: int) -> Fraction:
+def _duration(file: Any, number: int) -> Fraction:
+    file.seek(number)
+    file.load()  # WebP knows its duration only then
+    return Fraction(round(file.info.get("duration", 0)), 1000)
+
+
+def _frame(file: Any, number: int) -> Image:
+    file.seek(number)
+    return on_black(np.asarray(file.convert("RGBA")))
+
+
+def _told(ask: Callable[[], T]) -> T | None:
+    """What Pillow answers; None at damage, where its plugins raise what they like, struct.error for one."""
     try:
-        if file is not None:
-            file.seek(number)
-            file.load()  # WebP knows its duration only then
-            return Fraction(round(file.info.get("duration", 0)), 1000)
+        return ask()
     except Exception:
-        pass
-    return Fraction(0)
-
-
-def _frame(file: PilImage | None, number: int) -> Image | None:
-    try:
-        if file is not None:
-            file.seek(number)
-            return on_black(np.asarray(file.convert("RGBA")))
-    except Exception:
-        pass
-    return None
+        return None

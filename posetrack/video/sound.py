@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ _LEAD = Fraction(1, 4)  # seconds that sound runs ahead of the picture, so that 
 _PROBED = 60  # seconds within which all sound must begin: the first fragment waits for every stream
 _PROBED_PACKETS = 20_000
 _OVERLAP = 25  # packets (half a second) that a join may lose
+_INDEX_BEFORE_DATA = {"movflags": "frag_keyframe+delay_moov"}  # as in the clip: written from first packets
 _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, LookupError)
 # AAC's numbers for rates and channels (ISO 14496-3, tables 1.18 and 1.19)
 _RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350)
@@ -188,15 +190,16 @@ class Sound:
             self.warnings.append(line)
 
 
-class _Carrier:
+class _Carrier(ABC):
     """Brings the packets of one stream into the clip."""
 
     def __init__(self) -> None:
         self.out_of_order = self.undecoded = 0  # packets that were left out
         self._last: int | None = None
 
+    @abstractmethod
     def carry(self, packet: AudioPacket) -> list[AudioPacket]:
-        raise NotImplementedError
+        """What goes into the clip for a packet of the source."""
 
     def finish(self) -> list[AudioPacket]:
         """What is still held."""
@@ -217,7 +220,7 @@ class _Carrier:
 
 @dataclass
 class _Route:
-    carrier: _Copy | _Encode
+    carrier: _Carrier
     clock: SoundClock
 
 
@@ -252,7 +255,7 @@ class _Encode(_Carrier):
     def __init__(self, stream: AudioStream, output: OutputContainer, first: bytes) -> None:
         super().__init__()
         self._source = stream
-        self._stream = output.add_stream("aac", rate=stream.codec_context.sample_rate)
+        self._stream = output.add_stream("aac", rate=_nearest_rate(stream.codec_context.sample_rate))
 
     def carry(self, packet: AudioPacket) -> list[AudioPacket]:
         return self._encoded(self._decoded(packet))
@@ -273,7 +276,7 @@ class _Encode(_Carrier):
 
 def _rehearse(kind: type[_Copy] | type[_Encode], stream: AudioStream, first: bytes) -> None:
     """Raises one of _FAILURES where a clip with this stream could not be written."""
-    output = av.open(io.BytesIO(), "w", format="mp4")
+    output = av.open(io.BytesIO(), "w", format="mp4", container_options=_INDEX_BEFORE_DATA)
     try:
         carrier = kind(stream, output, first)
         output.start_encoding()
@@ -285,6 +288,11 @@ def _rehearse(kind: type[_Copy] | type[_Encode], stream: AudioStream, first: byt
                 output.mux_one(copied)
     finally:
         output.close()
+
+
+def _nearest_rate(rate: int) -> int:
+    """The lowest of AAC's rates that keeps everything, else its highest."""
+    return min((known for known in _RATES if known >= rate), default=_RATES[0])
 
 
 def audio_specific_config(adts: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
-from posetrack.video.frame_times import HOLE
+from posetrack.video.frame_times import HOLE, MOST_B_FRAMES, Gap
 from posetrack.video.source import Video
 
 _PATIENCE = 200  # packets of sound that wait for the picture to step back, too (4 s of AAC)
@@ -33,6 +33,7 @@ class PictureClock:
 
     def __init__(self, step: Fraction, jumps: bool) -> None:
         self.shifts = [Fraction(0)]  # seconds, one more for every time that the clock started again
+        self.gaps: list[Gap] = []  # jumps ahead, which are closed
         self._step = step
         self.ahead = Fraction(_JUMP) if jumps else max(Fraction(HOLE), 100 * step)  # seconds that are a jump
         self._last: Fraction | None = None  # decoding time, unmoved
@@ -44,17 +45,21 @@ class PictureClock:
             return
         if packet.dts is not None:
             decoded = packet.dts * packet.time_base
-            if self._starts_again(decoded) and self._end is not None:
+            if self._starts_again(decoded, packet.is_keyframe) and self._end is not None:
                 self.shifts.append(self._end - at * packet.time_base)
+                if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
+                    self.gaps.append((self._end, seconds))
             self._last = decoded
         end: Fraction = at * packet.time_base + self.shifts[-1] + self._step
         self._end = end if self._end is None or end > self._end else self._end
         move(packet, self.shifts[-1])
 
-    def _starts_again(self, decoded: Fraction) -> bool:
+    def _starts_again(self, decoded: Fraction, key: bool) -> bool:
+        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding, not in order."""
         if self._last is None:
             return False
-        return decoded <= self._last - self._step / 2 or decoded > self._last + self.ahead
+        back = self._last - decoded
+        return back >= self._step * (Fraction(1, 2) if key else MOST_B_FRAMES) or -back > self.ahead
 
 
 class SoundClock:

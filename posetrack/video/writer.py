@@ -30,6 +30,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import refuse_existing
 from posetrack.video.clip_file import ClipFile
 from posetrack.video.frames import Channel, ClosedError
 from posetrack.video.opening import reason
@@ -289,8 +290,7 @@ def _reserve(path: Path, like: Video, overwrite: bool) -> None:
     if path.exists():
         if like.path is not None and path.samefile(like.path):
             raise PoseTrackError(f"{path} is the source itself; write to another folder")
-        if not overwrite:
-            raise PoseTrackError(f"{path} exists already; use --overwrite to replace it")
+        refuse_existing(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK):

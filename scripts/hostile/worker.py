@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from posetrack.cli import main
@@ -24,6 +25,15 @@ def run(words: list[str]) -> dict[str, Any]:
             failed = True
             traceback.print_exc()
     return {"code": code, "said": said.getvalue(), "traceback": failed}
+
+
+def alone(words: list[str], heard: Path) -> None:
+    """The command of a process of its own; what it says goes into a file."""
+    said = os.open(heard, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    sys.argv = ["posetrack", *words]
+    sys.exit(main())
 
 
 def limited(words: list[str], limit: int | None) -> dict[str, Any]:

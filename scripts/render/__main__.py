@@ -23,9 +23,10 @@ from typing import Annotated
 from posetrack import __version__
 from posetrack.commands.flags import Command, parse
 from posetrack.errors import PoseTrackError
+from posetrack.files import refuse_existing
 from scripts.render import plays
 from scripts.render.bodies import Library
-from scripts.render.film import film, refuse_existing, stills
+from scripts.render.film import film, stills
 from scripts.render.people import draw_people
 
 Assets = Annotated[Path, "folder of the MakeHuman assets, or of their archive"]
@@ -46,7 +47,7 @@ def demo(
     """The clip that ships with the package (five minutes on one core)."""
     truth = out / "demo_truth.json"
     if not still:
-        refuse_existing(truth, overwrite)
+        refuse_existing(truth, overwrite=overwrite)
     _film({"demo": plays.DEMO}, assets, out, still, processes, overwrite)
     if not still:
         (out / "demo.json").replace(truth)
@@ -100,7 +101,7 @@ def people(
     overwrite: Overwrite = False,
 ) -> None:
     """Pictures of people before photos, to train the pose network on."""
-    refuse_existing(out / "people.json", overwrite)
+    refuse_existing(out / "people.json", overwrite=overwrite)
     with unpacked(assets) as folder:
         found = draw_people(folder, photos, out, count, seed, processes)
     print(f"{count} pictures, {found} people: {out}/people.json")

@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.errors import PoseTrackError
-from posetrack.files import replacing
+from posetrack.files import refuse_existing, replacing
 from scripts.render import truth
 from scripts.render.backdrop import Layers, draw_square
 from scripts.render.bodies import Library
@@ -75,8 +74,7 @@ def film(
         PoseTrackError: one of them is there already.
     """
     clip, annotations = stem.with_suffix(".mp4"), stem.with_suffix(".json")
-    for path in (clip, annotations):
-        refuse_existing(path, overwrite)
+    refuse_existing(clip, annotations, overwrite=overwrite)
     known: list[list[tuple[int, truth.Truth]]] = []
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
@@ -91,11 +89,6 @@ def film(
     with replacing(annotations) as temporary:
         temporary.write_text(json.dumps(truth.posetrack18(known), separators=(",", ":")) + "\n")
     return clip, annotations
-
-
-def refuse_existing(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise PoseTrackError(f"{path} exists already: use --overwrite to replace it, or another --out")
 
 
 def shots(stage: Set, numbers: Iterable[int], processes: int) -> Iterator[Shot]:

@@ -95,13 +95,12 @@ def test_a_crowd_is_the_same_for_every_batch_size(
         monkeypatch.setattr(f"{module}.multiplies_bfloat16", lambda _: bfloat16)
     with nullcontext() if openvino else without_openvino():
         tracker = system()
-    if not (openvino and bfloat16):  # the others are slow
-        crowd = crowd[:2]
+    if not (openvino and bfloat16):  # the others are slow: half of the crowd
+        crowd = [replace(frame, image=frame.image[:, : SIZE[0] // 2].copy()) for frame in crowd]
     alone = list(tracker.track(crowd, batch_size=1))
-    assert min(len(tracks) for tracks in alone) > 12
-    # The second look is compared, too.
-    assert len(crowd) < T or any(tracks.propagated.any() for tracks in alone)
-    for size in (2, 4, 8, 16) if len(crowd) == T else (2,):
+    assert min(len(tracks) for tracks in alone) > (12 if openvino and bfloat16 else 6)
+    assert any(tracks.propagated.any() for tracks in alone)  # the second look is compared, too
+    for size in (2, 4, 8, 16):
         for a, b in zip(alone, tracker.track(crowd, size), strict=True):
             for one, other in zip(digits(a), digits(b), strict=True):
                 np.testing.assert_array_equal(one, other)

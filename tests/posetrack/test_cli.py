@@ -14,7 +14,7 @@ import pytest
 
 from posetrack import sinks, zoo
 from posetrack.cli import main
-from posetrack.results.jsonl import read_jsonl
+from posetrack.results.jsonl import read_jsonl, unfinished
 from posetrack.types import Frame, Tracks
 from posetrack.video import open_video
 from scripts import media
@@ -136,8 +136,17 @@ def test_a_fault_of_ours_ends_one_input_and_leaves_its_traceback(
     line = complaint(capsys)
     assert "clip.mp4: unexpected ZeroDivisionError: nobody thought of this" in line
     assert "nobody thought of this" in (out / "clip.error.log").read_text()
-    assert len(read_jsonl(out / "clip.jsonl").tracks) == 5  # what came before is kept
+    before = read_jsonl(out / "clip.jsonl")
+    assert (len(before.tracks), before.broken_off) == (5, "the run that wrote it was broken off")  # is kept
     assert len(read_jsonl(out / "other.jsonl").tracks) == 12
+    export = ["export", str(out / "clip.jsonl"), "--to", "csv", "--out", str(tmp_path / "a.csv")]
+    assert main(export) == 1
+    assert "clip.jsonl: the run that wrote it was broken off" in complaint(capsys)
+    monkeypatch.undo()
+    assert main(["track", str(clip), "--out", str(out)]) == 0  # half a result need not be overwritten
+    after = read_jsonl(out / "clip.jsonl")
+    assert (len(after.tracks), after.broken_off) == (12, "")
+    assert main(["track", str(clip), "--out", str(out)]) == 2
 
 
 def test_an_output_that_cannot_be_written_stops_only_its_own_input(
@@ -342,6 +351,7 @@ def test_a_run_that_is_stopped_leaves_what_it_did(sent: signal.Signals, code: in
     process.send_signal(sent)
     _, said = process.communicate()
     assert process.returncode == code
+    assert unfinished(lines) == [".jsonl", ".mp4"]
     tracked = read_jsonl(lines).tracks
     assert 50 <= len(tracked) < 3000
     with open_video(tmp_path / "out" / "long.mp4") as video:

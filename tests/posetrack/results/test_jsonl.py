@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posetrack.errors import InputError, PoseTrackError
-from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
+from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl, unfinished
 from posetrack.skeletons import COCO17, POSETRACK17, POSETRACK18, Skeleton
 from posetrack.types import Poses, Tracks
 
@@ -89,7 +89,7 @@ def test_there_and_back(video: tuple[Header, list[Tracks]]) -> None:
         header.source, header.skeleton, header.models,
     )  # fmt: skip
     assert file.header.fps == pytest.approx(header.fps, abs=1e-6)
-    assert not file.cut_off
+    assert not file.broken_off
     for was, now in zip(frames, file.tracks, strict=True):
         assert (now.index, now.size) == (was.index, was.size)
         assert now.time == pytest.approx(was.time, abs=5.1e-7)
@@ -158,6 +158,22 @@ def test_a_run_that_fails_before_its_first_frame_leaves_no_file(
     assert (tmp_path / "a.jsonl").exists() == kept
 
 
+def test_the_header_names_what_is_not_finished(tmp_path: Path) -> None:
+    """So that a run which was broken off can be told from one that is whole, and done again."""
+    path = tmp_path / "a.jsonl"
+    with JsonlWriter(path, HEADER, unfinished=[".jsonl", ".mp4"]) as writer:
+        writer.write(tracks(0))
+        assert unfinished(path) == [".jsonl", ".mp4"]
+        assert read_jsonl(path).broken_off == "the run that wrote it was broken off"
+    plain = write(tmp_path / "plain.jsonl", tracks(0)).read_text().splitlines()
+    assert [line.rstrip() for line in path.read_text().splitlines()] == plain
+    assert (unfinished(path), read_jsonl(path).broken_off) == ([], "")
+    for text in ("", "mine", "{}", '{"format": "posetrack.tracks", "unfinished": [".mp4"]}'):
+        path.write_text(text)
+        assert unfinished(path) == []
+    assert unfinished(tmp_path / "absent.jsonl") == []
+
+
 def test_a_file_may_be_cut_off_anywhere_after_its_header(tmp_path: Path) -> None:
     data = write(tmp_path / "a.jsonl", tracks(0), tracks(1, people=0), tracks(2)).read_bytes()
     lines = data.split(b"\n")
@@ -168,7 +184,7 @@ def test_a_file_may_be_cut_off_anywhere_after_its_header(tmp_path: Path) -> None
         file = read_jsonl(broken)
         whole = sum(length >= end - 1 for end in ends[:-1]) - 1  # a line needs all but its break
         assert len(file.tracks) == whole
-        assert file.cut_off == (length not in ends and length + 1 not in ends)
+        assert bool(file.broken_off) == (length not in ends and length + 1 not in ends)
 
 
 def header_with(**fields: Any) -> str:
@@ -259,7 +275,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PoseTrackError, match=r"^cannot write .*a\.jsonl: .+; choose another folder$"):
         JsonlWriter(tmp_path / "file" / "a.jsonl", HEADER)
-    with pytest.raises(PoseTrackError, match=r"file exists already; use --overwrite to replace it$"):
+    with pytest.raises(PoseTrackError, match=r"file exists already: use --overwrite to replace it, or"):
         JsonlWriter(tmp_path / "file", HEADER)
     JsonlWriter(tmp_path / "file", HEADER, overwrite=True).close()
     assert read_jsonl(tmp_path / "file").header == replace(HEADER, fps=29.97003)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from posetrack.errors import InputError
@@ -82,3 +83,35 @@ def test_a_size_that_changes_ends_the_video(tmp_path: Path) -> None:
     (line,) = video.warnings
     assert line.startswith("the frame size changes from 96x64 to 64x48 at ")
     assert not video.complete
+
+
+@pytest.mark.parametrize("ending", ["mp4", "flv"])
+def test_of_joined_files_that_ffmpeg_reads_in_part_the_rest_is_told(ending: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / f"a.{ending}", numbered(5), sound=True)
+    path.write_bytes(path.read_bytes() * 2)
+    video = open_video(path)
+    assert len(list(video)) == 5
+    assert video.warnings == ["another video follows in the same file, which is not read: take them apart"]
+
+
+def test_joined_fragments_that_cannot_be_decoded_are_counted(tmp_path: Path) -> None:
+    """FFmpeg reads the packets of both with the index of the first, and loses some without an error."""
+    path = write_video(tmp_path / "a.mp4", numbered(20), container={"movflags": "frag_keyframe+empty_moov"})
+    path.write_bytes(path.read_bytes() * 2)
+    video = open_video(path)
+    seen = len(list(video))
+    assert 20 <= seen < 40
+    assert video.warnings == [f"{40 - seen} of 40 frames lost: they cannot be read"]
+
+
+def test_frames_that_threads_lose_without_an_error(tmp_path: Path) -> None:
+    """A failure in the last packet, which costs the frames that other threads were at."""
+    path = write_video(tmp_path / "a.mp4", numbered(8))
+    with av.open(path) as container:
+        last = [bytes(packet) for packet in container.demux(video=0) if packet.size][-1]
+    data = path.read_bytes()
+    assert data.count(last) == 1
+    path.write_bytes(data.replace(last, last[:4] + bytes(len(last) - 4)))
+    video = open_video(path)
+    assert [number_of(f.image) for f in video] == [0, 1, 2, 3, 4, 5, 7]
+    assert video.warnings == ["1 frame could not be decoded (the first at 0.24 s)"]

@@ -195,6 +195,22 @@ def test_an_animation_that_is_cut_off(tmp_path: Path) -> None:
     assert video.warnings == [f"{5 - seen} of 5 pictures cannot be read"]
 
 
+def test_pictures_that_nobody_reads_are_told(tmp_path: Path) -> None:
+    """PNGs one after the other, and an animation whose head fails its check: viewers show the first."""
+    from PIL import Image
+
+    one = save(tmp_path / "one.png", picture(3)).read_bytes()
+    images = [Image.fromarray(picture(n)) for n in (3, 4, 5)]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=100)
+    whole = (tmp_path / "a.png").read_bytes()
+    head = whole.index(b"acTL")
+    for data in (one * 3, whole[: head + 12] + b"????" + whole[head + 16 :]):
+        (tmp_path / "b.png").write_bytes(data)
+        video = open_video(tmp_path / "b.png")
+        assert [number_of(f.image) for f in video] == [3]
+        assert video.warnings == ["2 of 3 pictures cannot be read"]
+
+
 def test_a_pattern_matches_its_numbers_only(tmp_path: Path) -> None:
     folder = tmp_path / "shots [old] 1"  # brackets are no glob where a folder has that very name
     folder.mkdir()

@@ -10,6 +10,7 @@ import av
 import pytest
 
 from posetrack.video import open_video
+from scripts import media
 from scripts.media import numbered, sound_packets, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
@@ -107,3 +108,28 @@ def test_sound_that_begins_after_a_minute_is_told(tmp_path: Path) -> None:
     writer = copy(source, tmp_path / "out.mp4")
     (line,) = writer.warnings
     assert line == "the sound of late.mkv is not complete: its stream 2 begins only at 70 s and is left out"
+
+
+def test_sound_that_becomes_another_codec_does_not_cost_the_picture(tmp_path: Path) -> None:
+    """Recordings of two programmes, joined: FFmpeg takes all of the sound for the second's."""
+    both = tmp_path / "both.ts"
+    parts = [write_video(tmp_path / f"{s}.ts", numbered(20), sound=s) for s in ("aac", "ac3")]
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    writer = copy(both, tmp_path / "out.mp4")
+    assert len(stored_times(writer.path)) == 40
+    assert len(sound_packets(writer.path)) > 30  # of the second, as AAC
+    (line,) = writer.warnings
+    assert line.endswith("packets could not be decoded")
+
+
+@pytest.mark.parametrize(("rate", "coded"), [(192_000, 96_000), (6000, 7350)])
+def test_sound_at_a_rate_that_aac_lacks(
+    rate: int, coded: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "SAMPLE_RATE", rate)
+    source = write_video(tmp_path / "a.avi", numbered(20), codec="mpeg4", sound="pcm_s16le")
+    writer = copy(source, tmp_path / "out.mp4")
+    assert writer.warnings == []
+    with av.open(writer.path) as out:
+        assert out.streams.audio[0].sample_rate == coded
+        assert sum(f.samples for f in out.decode(audio=0)) / coded == pytest.approx(0.8, abs=0.3)

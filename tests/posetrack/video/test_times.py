@@ -100,7 +100,7 @@ def test_a_start_that_is_announced_after_the_first_frames(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.6, 2])
-@pytest.mark.parametrize("ending", ["ts", "mpg"])
+@pytest.mark.parametrize("ending", ["ts", "mpg", "mkv"])
 def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: float, tmp_path: Path) -> None:
     """Picture and sound of the second part are as far apart as those of the first."""
     count = round(25 * seconds)
@@ -115,7 +115,7 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
     assert writer.warnings == []
     pictures, sounds = stored_times(writer.path), sound_times(writer.path)
     assert np.diff([float(t) for t in pictures]) == pytest.approx(1 / 25, abs=2e-3)
-    before, step = 1024 if ending == "ts" else 1152, 1024 / 48_000  # samples, seconds of a packet
+    before, step = 1152 if ending == "mpg" else 1024, 1024 / 48_000  # samples, seconds of a packet
     heard = len(sound_times(part)) * before / 48_000
     assert len(sounds) * step == pytest.approx(2 * heard, abs=6 * step)  # a join may cost or fill a moment
     apart = min(sounds, key=lambda t: abs(t - float(pictures[count]) - (sounds[0] - float(pictures[0]))))
@@ -127,11 +127,24 @@ def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
     """Not one picture for 30 years, and no time that MP4 cannot hold."""
     ticks = [0, 40, 80, hole, hole + 40]
     source = write_video(tmp_path / "a.mkv", numbered(5), times=ticks, time_base=Fraction(1, 1000))
-    frames = list(open_video(source))
+    video = open_video(source)
+    frames = list(video)
     assert [number_of(f.image) for f in frames] == list(range(5))
     assert np.diff([f.time for f in frames]) == pytest.approx(1 / 25, abs=2e-3)
+    assert video.warnings == [f"the clock jumps by {hole // 1000} s at 0.12 s: gap closed"]
     copy(source, tmp_path / "out.mp4")
     assert len(stored_times(tmp_path / "out.mp4")) == 5
+
+
+def test_a_clock_that_jumps_in_a_recording_without_an_end(tmp_path: Path) -> None:
+    """MPEG-TS: seconds without reception, or another clock from there on; nobody can tell which."""
+    source = write_video(tmp_path / "a.ts", numbered(6), times=[0, 40, 80, 15_000, 15_040, 30_000],
+                         time_base=Fraction(1, 1000), options={"bf": "0"})  # fmt: skip
+    video = open_video(source)
+    assert np.diff([f.time for f in video]) == pytest.approx(1 / 25, abs=2e-3)
+    (line,) = video.warnings
+    assert line.startswith("the clock jumps by 15 s at ")
+    assert line.endswith(" s (and 1 more): gap closed")
 
 
 def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
