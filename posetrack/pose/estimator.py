@@ -134,7 +134,7 @@ class HeatmapEstimator:
         looks = []
         for size in self.settings.pyramid:
             crops = normalise(self._crop(frames, owners, regions * [1, 1, size, size]), self.dtype)
-            looks.append(zoomed(self._heatmaps(crops), size))
+            looks.append(zoomed(self._heatmaps(crops), size, self._udp))
         heatmaps = looks[0] if len(looks) == 1 else torch.stack(looks).mean(dim=0)
         decoded = decode(heatmaps, self.settings.decoder, self.settings.sigma)
         points, scores = (t.cpu().numpy() for t in decoded)

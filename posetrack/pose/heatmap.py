@@ -39,16 +39,17 @@ def merge_flipped(heatmaps: Tensor, mirrored: Tensor, flip_order: Tensor, shift:
     return (heatmaps + back) * 0.5
 
 
-def zoomed(heatmaps: Tensor, factor: float) -> Tensor:
+def zoomed(heatmaps: Tensor, factor: float, udp: bool = False) -> Tensor:
     """Heatmaps (B, K, h, w) of regions `factor` times as large, as seen in the regions; 0 beyond their edge.
 
-    Both have their centre at (w / 2, h / 2), as the affine of a crop.
+    Both have their centre at (w / 2, h / 2), as the affine of a crop; UDP at ((w - 1) / 2, (h - 1) / 2).
     """
     if factor == 1:
         return heatmaps
     h, w = heatmaps.shape[2:]
     x, y = (
-        ((torch.arange(n, device=heatmaps.device) - n / 2) / factor + n / 2) * 2 / (n - 1) - 1 for n in (w, h)
+        ((torch.arange(n, device=heatmaps.device) - (n - udp) / 2) / factor + (n - udp) / 2) * 2 / (n - 1) - 1
+        for n in (w, h)
     )  # places in the larger region, of which -1 and 1 are the outermost pixels
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)  # (h, w, 2)
     return F.grid_sample(heatmaps, grid.expand(len(heatmaps), h, w, 2), align_corners=True)

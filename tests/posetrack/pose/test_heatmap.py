@@ -143,13 +143,15 @@ def test_posetrack_head_joints_are_no_mirror_pair() -> None:
     assert COCO17.flip_pairs == ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16))
 
 
+@pytest.mark.parametrize("udp", [False, True])
 @pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
-def test_maps_of_another_size_of_crop_are_laid_over_the_crop(factor: float) -> None:
+def test_maps_of_another_size_of_crop_are_laid_over_the_crop(factor: float, udp: bool) -> None:
     """Every pixel says where in the picture it lies, which bilinear sampling keeps; no map, no value."""
     w, h = 48, 64
-    x, y = ((torch.arange(n) - n / 2) * factor + n / 2 for n in (w, h))  # in pixels of the crop's own maps
+    # In pixels of the crop's own maps; UDP's crops have their middle half a pixel before the others'.
+    x, y = ((torch.arange(n) - (n - udp) / 2) * factor + (n - udp) / 2 for n in (w, h))
     larger = torch.stack([x.expand(h, w), y[:, None].expand(h, w)])[None]
-    zoomed_maps = zoomed(larger, factor)[0]
+    zoomed_maps = zoomed(larger, factor, udp)[0]
     columns, rows = torch.arange(w).expand(h, w), torch.arange(h)[:, None].expand(h, w)
     known = (columns >= x[0]) & (columns <= x[-1]) & (rows >= y[0]) & (rows <= y[-1])
     torch.testing.assert_close(zoomed_maps[:, known], torch.stack([columns, rows]).float()[:, known])
