@@ -84,8 +84,6 @@ def load_estimator(
         )
     network, settings = load_network(model or "light", weights, decoder=decoder, flip_test=flip)
     place = find_device(device)
-    if pyramid and settings.decoder == "udp":
-        raise PoseTrackError("--pyramid: the six sizes are not defined for UDP crops; leave it out")
     sizes = PYRAMID if pyramid else (1.0,)
     settings = replace(settings, half=False, clip_scores=False, pyramid=sizes)
     return HeatmapEstimator.fast(network, settings, place)
