@@ -126,7 +126,10 @@ class JsonlWriter:
         self._lines += 1
 
     def close(self) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:  # what could not be written is tried once more
+            raise self._unwritable(error, "is there room on the disk?") from error
 
     def __enter__(self) -> Self:
         return self

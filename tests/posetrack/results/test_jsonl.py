@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,22 @@ def test_a_run_that_fails_before_its_first_frame_leaves_no_file(
     with pytest.raises(error):
         run()
     assert (tmp_path / "a.jsonl").exists() == kept
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def run() -> None:
+        with JsonlWriter(tmp_path / "a.jsonl", HEADER) as writer:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+            for index in range(9):
+                writer.write(tracks(index))
+
+    try:
+        with pytest.raises(PoseTrackError, match=r"^cannot write .*a\.jsonl: File too large; is there room"):
+            run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_header_names_what_is_not_finished(tmp_path: Path) -> None:
