@@ -96,6 +96,8 @@ def tensors_of(batch: Batch) -> dict[str, Tensor]:
 
 
 def split(batch: dict[str, Tensor], parts: int) -> list[dict[str, Tensor]]:
-    """A batch in equal parts."""
+    """A batch in equal parts, where every tensor has a row for each picture; one part is the batch itself."""
+    if parts == 1:
+        return [batch]
     size = len(next(iter(batch.values()))) // parts
     return [{k: v[i * size : (i + 1) * size] for k, v in batch.items()} for i in range(parts)]
