@@ -56,6 +56,26 @@ def test_the_loss_falls():
     assert np.mean(losses[-3:]) < 0.6 * losses[0]
 
 
+def test_a_step_learns_from_all_boxes_also_where_they_are_more_than_its_scenes():
+    seen = []
+
+    class Counting(DetectorTask):
+        def loss(self, network, batch, stage, step):
+            seen.append(len(batch["boxes"]))
+            return super().loss(network, batch, stage, step)
+
+    training = Training(Counting(RECIPE, [photos()]), None)
+    batch = {
+        "images": torch.zeros(2, 64, 96, 3, dtype=torch.uint8),
+        "boxes": torch.tensor([[10.0, 10.0, 60.0, 50.0]]).repeat(5, 1),
+        "soft": torch.ones(5),
+        "scene": torch.tensor([0, 0, 0, 1, 1]),
+        "lost": ["", ""],
+    }
+    training._train_step(training.network, batch, RECIPE.stage(0))
+    assert seen == [5]
+
+
 def test_workers_make_every_scene_once_and_in_order():
     task, plan = DetectorTask(RECIPE, [photos()]), Plan.of(RECIPE, 1)
     here, there = (
