@@ -198,6 +198,7 @@ def test_with_tls_other_names_have_a_camera_too(tmp_path: Path) -> None:
         wait_for(lambda: state(page) == "idle")
         start(page)
         wait_for(lambda: (newest(page) or {"people": []})["people"])
+        assert page.execute_script("return isSecureContext && location.hostname") == "cam.test"
 
 
 def test_permission_denied_then_granted(page: webdriver.Chrome) -> None:
