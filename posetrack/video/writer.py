@@ -274,7 +274,7 @@ class VideoWriter:
                 self._sound.close()
             self._output.close()
             if self._written:  # a file without a picture would not play
-                self._file.appear()
+                self._file.flush()
         finally:
             self._file.finish()
 
