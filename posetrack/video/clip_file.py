@@ -12,6 +12,9 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
+# delay_moov: the index is written with the first fragment, when the first timestamps are known, so that they
+# need no shift; hybrid_fragmented: a plain MP4 in the end
+MOVFLAGS = "frag_keyframe+delay_moov+default_base_moof+hybrid_fragmented"
 _HEAD = 8  # bytes of a box before its content: length and name (ISO 14496-12)
 
 

@@ -17,6 +17,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
+from posetrack.video.clip_file import MOVFLAGS
 from posetrack.video.opening import open_input, packets_of, reason, video_stream
 from posetrack.video.source import Video
 from posetrack.video.timeline import AnyPacket, SoundClock, move, picture_clock
@@ -28,7 +29,6 @@ _LEAD = Fraction(1, 4)  # seconds that sound runs ahead of the picture, so that 
 _PROBED = 60  # seconds within which all sound must begin: the first fragment waits for every stream
 _PROBED_PACKETS = 20_000
 _OVERLAP = 25  # packets (half a second) that a join may lose
-_INDEX_BEFORE_DATA = {"movflags": "frag_keyframe+delay_moov"}  # as in the clip: written from first packets
 _FAILURES = (av.FFmpegError, OSError, ValueError, OverflowError, LookupError)
 # AAC's numbers for rates and channels (ISO 14496-3, tables 1.18 and 1.19)
 _RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350)
@@ -276,7 +276,7 @@ class _Encode(_Carrier):
 
 def _rehearse(kind: type[_Copy] | type[_Encode], stream: AudioStream, first: bytes) -> None:
     """Raises one of _FAILURES where a clip with this stream could not be written."""
-    output = av.open(io.BytesIO(), "w", format="mp4", container_options=_INDEX_BEFORE_DATA)
+    output = av.open(io.BytesIO(), "w", format="mp4", container_options={"movflags": MOVFLAGS})
     try:
         carrier = kind(stream, output, first)
         output.start_encoding()
