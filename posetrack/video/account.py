@@ -50,7 +50,7 @@ class Account:
         lost = self.promised - (self.packets - len(self.undecoded))
         if missing and lost > 0 and not self.fragmented:
             lines.append(f"{lost} of {self.promised} frames lost: the file is cut off at {end}")
-        elif missing and (self.fragmented or self.stopped):
+        elif missing:
             lines.append(f"the file is cut off: nothing can be read after {end}")
         else:  # where that is sure, every packet is a picture
             lost = max(lost, self.promised - self.pictures)
@@ -59,8 +59,8 @@ class Account:
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
             elif self.stopped:
                 lines.append(f"reading stopped at {end}: {self.stopped}")
-            if self.undecoded:
-                lines.append(_counted(self.undecoded, "could not be decoded"))
+        if len(self.undecoded) > bool(missing):  # a cut costs the frame that it goes through
+            lines.append(_counted(self.undecoded, "could not be decoded"))
         if path and another_follows(path):
             lines.append("another video follows in the same file, which is not read: take them apart")
         if self.damaged:

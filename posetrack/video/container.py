@@ -29,6 +29,7 @@ _LIVE = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "udp://", "rtp://", "srt:
 _WHOLE_INDEX = "mov"  # containers that list every packet up front
 _WITH_KEYS = ("mov", "matroska")  # containers that can be entered at a key frame, on the same clock
 _DECODE_ORDER = {"avi"}  # containers that know only when a frame is decoded
+_ONE_THREAD = {"vp8"}  # decoders that, with a thread for every frame, show a damaged one and say nothing
 _STRANGEST_PIXEL = Fraction(100)  # width / height, or the inverse, that a header is believed
 _LATEST_START = 1  # seconds of nothing before the first frame that a copy keeps
 
@@ -146,6 +147,7 @@ class FileVideo(Video):
             account.begin()
             with closing_container(self._url, self.name, self.path) as container:
                 stream = video_stream(container, self.name)
+                threads = threads and stream.codec_context.name not in _ONE_THREAD
                 stream.thread_type = "AUTO" if threads else "SLICE"
                 if entry is not None:
                     container.seek(entry.ticks, stream=stream)

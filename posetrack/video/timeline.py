@@ -37,7 +37,7 @@ class PictureClock:
         self._step = step
         self.ahead = Fraction(_JUMP) if jumps else max(Fraction(HOLE), 100 * step)  # seconds that are a jump
         self._last: Fraction | None = None  # decoding time, unmoved
-        self._end: Fraction | None = None  # where the pictures so far end, moved
+        self.end: Fraction | None = None  # where the pictures so far end, moved
 
     def move(self, packet: AnyPacket) -> None:
         at = packet.pts if packet.pts is not None else packet.dts
@@ -45,13 +45,13 @@ class PictureClock:
             return
         if packet.dts is not None:
             decoded = packet.dts * packet.time_base
-            if self._starts_again(decoded, packet.is_keyframe) and self._end is not None:
-                self.shifts.append(self._end - at * packet.time_base)
+            if self._starts_again(decoded, packet.is_keyframe) and self.end is not None:
+                self.shifts.append(self.end - at * packet.time_base)
                 if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
-                    self.gaps.append((self._end, seconds))
+                    self.gaps.append((self.end, seconds))
             self._last = decoded
         end: Fraction = at * packet.time_base + self.shifts[-1] + self._step
-        self._end = end if self._end is None or end > self._end else self._end
+        self.end = end if self.end is None or end > self.end else self.end
         move(packet, self.shifts[-1])
 
     def _starts_again(self, decoded: Fraction, key: bool) -> bool:
