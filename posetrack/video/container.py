@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.format import Flags as FormatFlags
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from posetrack.errors import InputError
@@ -17,7 +18,7 @@ from posetrack.video.account import Account
 from posetrack.video.damage import missing_bytes
 from posetrack.video.frame_times import FrameClock, in_order, rate_of
 from posetrack.video.names import address_name, shown, stem_of
-from posetrack.video.opening import closing_container, no_ranges, packets_of, reason, video_stream
+from posetrack.video.opening import closing_container, end_of, no_ranges, packets_of, reason, video_stream
 from posetrack.video.pipe import Spool
 from posetrack.video.seeking import Entry, entry_before
 from posetrack.video.server import serves_ranges
@@ -177,23 +178,7 @@ class FileVideo(Video):
         self, container: InputContainer, stream: VideoStream, account: Account
     ) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded; the account tells of the others."""
-        packets = packets_of(container, stream)
-        clock = picture_clock(self)
-        account.gaps = clock.gaps
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError) as error:
-                account.stopped = reason(error)
-                yield from stream.decode(None)  # what the decoder still holds
-                return
-            if packet is None:
-                return
-            account.packets += packet.size > 0 and not packet.is_discard
-            if self._only_decoding_times:
-                packet.pts = packet.dts
-            account.reordered = account.reordered or packet.pts != packet.dts
-            clock.move(packet)
+        for packet in self._packets(container, stream, account):
             try:
                 pictures = packet.decode()
             except av.FFmpegError:
@@ -203,6 +188,29 @@ class FileVideo(Video):
                 if picture.is_corrupt:
                     account.damaged.append(_seconds(picture.pts, stream))
                 yield picture
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream, account: Account
+    ) -> Iterator[Packet[VideoStream]]:
+        """All packets that can be read, and an empty one at the end, with times on one clock."""
+        packets = packets_of(container, stream)
+        clock = picture_clock(self)
+        account.gaps = clock.gaps
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                account.stopped = reason(error)
+                packet = end_of(stream)
+            if packet is None:
+                return
+            account.packets += packet.size > 0 and not packet.is_discard
+            if self._only_decoding_times:
+                packet.pts = packet.dts
+            account.reordered = account.reordered or packet.pts != packet.dts
+            yield from clock.moved(packet)
+            if account.stopped:
+                return
 
     def _duration_of(self, picture: av.VideoFrame) -> int:
         """Ticks, 0 where the file does not say."""

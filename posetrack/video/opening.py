@@ -42,10 +42,11 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
     except OSError as error:
         if error.errno != errno.EIO or container.size >= 0:
             raise
-        yield from (_end_of(stream) for stream in streams)
+        yield from (end_of(stream) for stream in streams)
 
 
-def _end_of(stream: Stream) -> Packet[Any]:
+def end_of(stream: Stream) -> Packet[Any]:
+    """The empty packet for which a decoder gives what it still holds."""
     packet: Packet[Any] = Packet()
     packet.stream = stream
     return packet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -160,7 +160,7 @@ class Sound:
             self._taken[index] += 1
             self._heard[index] = self._heard.get(index, Fraction(0)) + seconds
         if packet.stream_index == self._leader:
-            self._lead.move(packet)
+            deque(self._lead.moved(packet), maxlen=0)
         elif route := self._routes.get(packet.stream_index):
             if packet.size:
                 for moved in route.clock.moved(packet):
