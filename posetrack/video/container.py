@@ -234,8 +234,9 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def _listed(stream: VideoStream) -> int:
-    """Packets that the index names."""
-    return sum(entry.size > 0 for entry in stream.index_entries)
+    """Packets that the index names, but for those that an edit list hides where it is made up front."""
+    hidden = stream.frames > 0
+    return sum(entry.size > 0 and not (hidden and entry.is_discard) for entry in stream.index_entries)
 
 
 def _seconds(pts: int | None, stream: VideoStream) -> Fraction | None:

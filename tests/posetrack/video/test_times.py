@@ -125,6 +125,18 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
     assert apart - float(pictures[count]) == pytest.approx(sounds[0] - float(pictures[0]), abs=step)
 
 
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_what_an_edit_list_hides_is_not_lost(bframes: int, tmp_path: Path) -> None:
+    """Clips that a phone has trimmed keep what is before their beginning, from a key frame on."""
+    times = [40 * n for n in range(-5, 20)]
+    source = write_video(tmp_path / "a.mov", numbered(25), times=times, time_base=Fraction(1, 1000),
+                         options={"bf": str(bframes), "g": "100"})  # fmt: skip
+    video = open_video(source)
+    frames = list(video)
+    assert [(number_of(f.image), f.time) for f in frames] == [(n + 5, n / 25) for n in range(20)]
+    assert video.warnings == []
+
+
 @pytest.mark.parametrize("hole", [10**12, 40_000_000])
 def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
     """Not one picture for 30 years, and no time that MP4 cannot hold."""
