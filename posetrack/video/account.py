@@ -9,6 +9,8 @@ from pathlib import Path
 from posetrack.video.damage import another_follows, missing_bytes
 from posetrack.video.frame_times import Gap
 
+_LONGER_SOUND = 0.5  # seconds that sound may go on after the last picture
+
 
 @dataclass
 class Account:
@@ -21,6 +23,7 @@ class Account:
     fragmented: bool = False  # the list is not made up front
     undecoded: list[Fraction | None] = field(default_factory=list)  # times of packets that gave nothing
     damaged: list[Fraction | None] = field(default_factory=list)  # times of frames shown with damage
+    expected: float | None = None  # seconds, where no server tells how many bytes come
     stopped: str = ""  # why reading ended before the end
     resized: str = ""  # to what size, and when
     gaps: list[Gap] = field(default_factory=list)  # jumps of the clock, which are closed
@@ -59,6 +62,8 @@ class Account:
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
             elif self.stopped:
                 lines.append(f"reading stopped at {end}: {self.stopped}")
+            elif self.expected is not None and self.last_time < self.expected - _LONGER_SOUND:
+                lines.append(f"the server stopped sending at {end} of {self.expected:.2f} s")
         if len(self.undecoded) > bool(missing):  # a cut costs the frame that it goes through
             lines.append(_counted(self.undecoded, "could not be decoded"))
         if path and another_follows(path):

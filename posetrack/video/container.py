@@ -111,7 +111,7 @@ class FileVideo(Video):
             yield Frame(image, index, float(time))
             index += 1
         if start is not None or end is not None:
-            account.promised = 0  # nobody listed how many frames a part has
+            account.promised, account.expected = 0, None  # nobody listed how many frames a part has
         account.gaps += clock.gaps
         self.warnings = account.warnings(self.size, self.path)
         if self._silenced:
@@ -164,6 +164,7 @@ class FileVideo(Video):
                     mov = container.format.name.startswith(_WHOLE_INDEX)
                     account.promised = _listed(stream) if mov else stream.frames
                     account.sure = mov
+                    account.expected = self.duration if self.path is None and container.size < 0 else None
                     return
             threads = False
 
