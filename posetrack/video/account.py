@@ -9,6 +9,8 @@ from pathlib import Path
 from posetrack.video.damage import another_follows, missing_bytes
 from posetrack.video.frame_times import Gap
 
+_LONGER_SOUND = 0.5  # seconds that sound may go on after the last picture
+
 
 @dataclass
 class Account:
@@ -21,6 +23,7 @@ class Account:
     fragmented: bool = False  # the list is not made up front
     undecoded: list[Fraction | None] = field(default_factory=list)  # times of packets that gave nothing
     damaged: list[Fraction | None] = field(default_factory=list)  # times of frames shown with damage
+    expected: float | None = None  # seconds, where no server tells how many bytes come
     stopped: str = ""  # why reading ended before the end
     resized: str = ""  # to what size, and when
     gaps: list[Gap] = field(default_factory=list)  # jumps of the clock, which are closed
@@ -50,7 +53,7 @@ class Account:
         lost = self.promised - (self.packets - len(self.undecoded))
         if missing and lost > 0 and not self.fragmented:
             lines.append(f"{lost} of {self.promised} frames lost: the file is cut off at {end}")
-        elif missing and (self.fragmented or self.stopped):
+        elif missing:
             lines.append(f"the file is cut off: nothing can be read after {end}")
         else:  # where that is sure, every packet is a picture
             lost = max(lost, self.promised - self.pictures)
@@ -59,8 +62,10 @@ class Account:
                 lines.append(f"{lost} of {self.promised} frames lost: {where}")
             elif self.stopped:
                 lines.append(f"reading stopped at {end}: {self.stopped}")
-            if self.undecoded:
-                lines.append(_counted(self.undecoded, "could not be decoded"))
+            elif self.expected is not None and self.last_time < self.expected - _LONGER_SOUND:
+                lines.append(f"the server stopped sending at {end} of {self.expected:.2f} s")
+        if len(self.undecoded) > bool(missing):  # a cut costs the frame that it goes through
+            lines.append(_counted(self.undecoded, "could not be decoded"))
         if path and another_follows(path):
             lines.append("another video follows in the same file, which is not read: take them apart")
         if self.damaged:

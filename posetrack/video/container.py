@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.format import Flags as FormatFlags
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from posetrack.errors import InputError
@@ -17,7 +18,7 @@ from posetrack.video.account import Account
 from posetrack.video.damage import missing_bytes
 from posetrack.video.frame_times import FrameClock, in_order, rate_of
 from posetrack.video.names import address_name, shown, stem_of
-from posetrack.video.opening import closing_container, no_ranges, packets_of, reason, video_stream
+from posetrack.video.opening import closing_container, end_of, no_ranges, packets_of, reason, video_stream
 from posetrack.video.pipe import Spool
 from posetrack.video.seeking import Entry, entry_before
 from posetrack.video.server import serves_ranges
@@ -29,6 +30,7 @@ _LIVE = ("rtsp://", "rtsps://", "rtmp://", "rtmps://", "udp://", "rtp://", "srt:
 _WHOLE_INDEX = "mov"  # containers that list every packet up front
 _WITH_KEYS = ("mov", "matroska")  # containers that can be entered at a key frame, on the same clock
 _DECODE_ORDER = {"avi"}  # containers that know only when a frame is decoded
+_ONE_THREAD = {"vp8"}  # decoders that, with a thread for every frame, show a damaged one and say nothing
 _STRANGEST_PIXEL = Fraction(100)  # width / height, or the inverse, that a header is believed
 _LATEST_START = 1  # seconds of nothing before the first frame that a copy keeps
 
@@ -109,7 +111,7 @@ class FileVideo(Video):
             yield Frame(image, index, float(time))
             index += 1
         if start is not None or end is not None:
-            account.promised = 0  # nobody listed how many frames a part has
+            account.promised, account.expected = 0, None  # nobody listed how many frames a part has
         account.gaps += clock.gaps
         self.warnings = account.warnings(self.size, self.path)
         if self._silenced:
@@ -146,6 +148,7 @@ class FileVideo(Video):
             account.begin()
             with closing_container(self._url, self.name, self.path) as container:
                 stream = video_stream(container, self.name)
+                threads = threads and stream.codec_context.name not in _ONE_THREAD
                 stream.thread_type = "AUTO" if threads else "SLICE"
                 if entry is not None:
                     container.seek(entry.ticks, stream=stream)
@@ -161,6 +164,7 @@ class FileVideo(Video):
                     mov = container.format.name.startswith(_WHOLE_INDEX)
                     account.promised = _listed(stream) if mov else stream.frames
                     account.sure = mov
+                    account.expected = self.duration if self.path is None and container.size < 0 else None
                     return
             threads = False
 
@@ -175,23 +179,7 @@ class FileVideo(Video):
         self, container: InputContainer, stream: VideoStream, account: Account
     ) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded; the account tells of the others."""
-        packets = packets_of(container, stream)
-        clock = picture_clock(self)
-        account.gaps = clock.gaps
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError) as error:
-                account.stopped = reason(error)
-                yield from stream.decode(None)  # what the decoder still holds
-                return
-            if packet is None:
-                return
-            account.packets += packet.size > 0 and not packet.is_discard
-            if self._only_decoding_times:
-                packet.pts = packet.dts
-            account.reordered = account.reordered or packet.pts != packet.dts
-            clock.move(packet)
+        for packet in self._packets(container, stream, account):
             try:
                 pictures = packet.decode()
             except av.FFmpegError:
@@ -201,6 +189,29 @@ class FileVideo(Video):
                 if picture.is_corrupt:
                     account.damaged.append(_seconds(picture.pts, stream))
                 yield picture
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream, account: Account
+    ) -> Iterator[Packet[VideoStream]]:
+        """All packets that can be read, and an empty one at the end, with times on one clock."""
+        packets = packets_of(container, stream)
+        clock = picture_clock(self)
+        account.gaps = clock.gaps
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                account.stopped = reason(error)
+                packet = end_of(stream)
+            if packet is None:
+                return
+            account.packets += packet.size > 0 and not packet.is_discard
+            if self._only_decoding_times:
+                packet.pts = packet.dts
+            account.reordered = account.reordered or packet.pts != packet.dts
+            yield from clock.moved(packet)
+            if account.stopped:
+                return
 
     def _duration_of(self, picture: av.VideoFrame) -> int:
         """Ticks, 0 where the file does not say."""
@@ -224,8 +235,9 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
 
 
 def _listed(stream: VideoStream) -> int:
-    """Packets that the index names."""
-    return sum(entry.size > 0 for entry in stream.index_entries)
+    """Packets that the index names, but for those that an edit list hides where it is made up front."""
+    hidden = stream.frames > 0
+    return sum(entry.size > 0 and not (hidden and entry.is_discard) for entry in stream.index_entries)
 
 
 def _seconds(pts: int | None, stream: VideoStream) -> Fraction | None:

@@ -15,6 +15,7 @@ MOST_B_FRAMES = 16  # pictures between a frame's place in decoding and in showin
 HOLE = 3600  # seconds ahead that are a new clock: nobody shows a picture for an hour, and MP4 cannot for long
 Gap: TypeAlias = tuple[Fraction, Fraction]  # where it was in the clip, and how many seconds were left out
 _RATES = (1e-5, 1e5)  # frames per second that a header is believed
+_FASTEST_GUESS = 1000  # and FFmpeg: beyond, it took the ticks of the clock for frames
 
 
 class FrameClock:
@@ -66,7 +67,7 @@ def _timed(picture: av.VideoFrame, times: list[int]) -> av.VideoFrame:
 def rate_of(stream: VideoStream) -> tuple[float, bool]:
     """Frames per second, and whether the header's own figure, and with it its clock, can be believed."""
     slowest, fastest = _RATES
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and slowest <= rate <= fastest:
+    for rate, limit in ((stream.average_rate, fastest), (stream.guessed_rate, _FASTEST_GUESS)):
+        if rate and slowest <= rate <= limit:
             return float(rate), not stream.average_rate or stream.average_rate <= fastest
     return 25.0, not stream.average_rate

@@ -24,11 +24,11 @@ _RECONNECT = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_de
 _TEXT_ART = {"tty"}  # FFmpeg would draw a text file as a picture
 
 
-def open_input(url: str, local: bool) -> InputContainer:
+def open_input(url: str, local: bool, **options: str) -> InputContainer:
     """FFmpeg's view of a file or an address. Raises FFmpeg's own errors."""
     if local:
-        return av.open(url, "r", metadata_errors="replace")
-    options = _RECONNECT if url.lower().startswith("http") else {}
+        return av.open(url, "r", metadata_errors="replace", options=options)
+    options |= _RECONNECT if url.lower().startswith("http") else {}
     return av.open(url, "r", metadata_errors="replace", timeout=NETWORK_TIMEOUT, options=options)
 
 
@@ -42,10 +42,11 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[A
     except OSError as error:
         if error.errno != errno.EIO or container.size >= 0:
             raise
-        yield from (_end_of(stream) for stream in streams)
+        yield from (end_of(stream) for stream in streams)
 
 
-def _end_of(stream: Stream) -> Packet[Any]:
+def end_of(stream: Stream) -> Packet[Any]:
+    """The empty packet for which a decoder gives what it still holds."""
     packet: Packet[Any] = Packet()
     packet.stream = stream
     return packet

@@ -25,6 +25,7 @@ _PNG_END = b"IEND\xaeB`\x82"
 _FRAME_MARKS = (b"\0\0\0\x1afcTL", b"ANMF")  # before every frame of an animated PNG, WebP
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXIF, _ORIENTATION = 0, 0x0112  # OpenCV's kind of metadata; the tag (EXIF 2.32, 4.6.4)
+_UPRIGHT: Orientation = (False, False, False)
 # tag -> transpose first, then mirror left-right, then mirror top-bottom
 _TURNS: dict[int, Orientation] = {
     2: (False, True, False),
@@ -69,8 +70,9 @@ class PictureFile:
             yield from self._pages()
             return
         with _opened(self._data) as file:
+            how = _told(partial(_orientation, file)) or _UPRIGHT
             for page in range(self.count):
-                image = _told(partial(_frame, file, page))
+                image = _told(partial(_frame, file, page, how))
                 if image is None and page == 0:  # Pillow gives up where OpenCV does not
                     image = self.first()
                 if image is None:
@@ -80,7 +82,7 @@ class PictureFile:
     @cached_property
     def _data(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return self.path.read_bytes() if self.path.is_file() else b""  # a pipe would keep us waiting
         except OSError:
             return b""
 
@@ -128,15 +130,15 @@ def exif_orientation(exif: bytes) -> Orientation:
     """How to turn a picture, from the first directory of its EXIF data, which is a small TIFF file."""
     order: Any = {b"II": "little", b"MM": "big"}.get(exif[:2])
     if order is None:
-        return (False, False, False)
+        return _UPRIGHT
     start = int.from_bytes(exif[4:8], order)
     for entry in range(int.from_bytes(exif[start : start + 2], order)):
         tag = exif[start + 2 + 12 * entry :][:12]
         if len(tag) < 12:
             break
         if int.from_bytes(tag[:2], order) == _ORIENTATION:
-            return _TURNS.get(int.from_bytes(tag[8:10], order), (False, False, False))
-    return (False, False, False)
+            return _TURNS.get(int.from_bytes(tag[8:10], order), _UPRIGHT)
+    return _UPRIGHT
 
 
 def _as_rgb(pixels: NDArray[Any] | None) -> Image | None:
@@ -164,9 +166,13 @@ def _duration(file: Any, number: int) -> Fraction:
     return Fraction(round(file.info.get("duration", 0)), 1000)
 
 
-def _frame(file: Any, number: int) -> Image:
+def _orientation(file: Any) -> Orientation:
+    return _TURNS.get(file.getexif().get(_ORIENTATION), _UPRIGHT)
+
+
+def _frame(file: Any, number: int, how: Orientation) -> Image:
     file.seek(number)
-    return on_black(np.asarray(file.convert("RGBA")))
+    return turn(on_black(np.asarray(file.convert("RGBA"))), how)
 
 
 def _told(ask: Callable[[], T]) -> T | None:

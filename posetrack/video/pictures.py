@@ -80,7 +80,7 @@ class AnimationVideo(Video):
         self.frame_count, total = file.count, sum(self._steps)
         self.duration = float(total)
         self.fps = float(file.count / total)
-        first = file.first()
+        first = next(file.images(), None)
         if first is None:
             raise InputError(f"none of the {file.count} pictures of {self.name} can be read")
         self.height, self.width = first.shape[:2]

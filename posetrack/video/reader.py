@@ -124,8 +124,9 @@ def _exactly(part: str) -> str:
     """A regular expression for a name with printf's %d or %06d in it."""
     out, end = "", 0
     for number in _NUMBER.finditer(part):
-        width = number[1].removeprefix("0") if number[1].startswith("0") else ""
-        out += re.escape(part[end : number.start()]) + (f"[0-9]{{{width},}}" if width else "[0-9]+")
+        width = min(int(number[1].lstrip("0")[:3] or 0), 255) if number[1].startswith("0") else 0
+        digits = f"(?:[0-9]{{{width}}}|[1-9][0-9]{{{width},}})" if width else "[0-9]+"
+        out += re.escape(part[end : number.start()]) + digits
         end = number.end()
     return out + re.escape(part[end:])
 

@@ -26,6 +26,9 @@ AnyPacket: TypeAlias = "Packet[Any]"
 class PictureClock:
     """Moves the packets of the leading stream, in place.
 
+    Where the clock starts again, packets wait until it is known which of them is shown first: with B-frames
+    that is not the first to come, and frames of the old clock may come behind a jump ahead.
+
     Args:
         step: seconds between two frames.
         jumps: the container's clock may also jump ahead.
@@ -34,32 +37,79 @@ class PictureClock:
     def __init__(self, step: Fraction, jumps: bool) -> None:
         self.shifts = [Fraction(0)]  # seconds, one more for every time that the clock started again
         self.gaps: list[Gap] = []  # jumps ahead, which are closed
-        self._step = step
+        self.end: Fraction | None = None  # where the pictures so far end, moved
         self.ahead = Fraction(_JUMP) if jumps else max(Fraction(HOLE), 100 * step)  # seconds that are a jump
+        self._step = step
         self._last: Fraction | None = None  # decoding time, unmoved
-        self._end: Fraction | None = None  # where the pictures so far end, moved
+        self._latest: Fraction | None = None  # time of showing on this clock, unmoved
+        self._older: Fraction | None = None  # unmoved times before it belong to the clock before this one
+        self._waiting: list[AnyPacket] = []
 
-    def move(self, packet: AnyPacket) -> None:
-        at = packet.pts if packet.pts is not None else packet.dts
-        if at is None:
+    def moved(self, packet: AnyPacket) -> Iterator[AnyPacket]:
+        """The packets that can go on, moved; an empty one, as the last is, lets all go on."""
+        if self._waiting and (not packet.size or self._first_is_known(packet)):
+            yield from self._start_again()
+        if not (self._waiting or self._jumps_ahead(packet) or self._steps_back(packet)):
+            yield self._move(packet)
             return
-        if packet.dts is not None:
-            decoded = packet.dts * packet.time_base
-            if self._starts_again(decoded, packet.is_keyframe) and self._end is not None:
-                self.shifts.append(self._end - at * packet.time_base)
-                if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
-                    self.gaps.append((self._end, seconds))
-            self._last = decoded
-        end: Fraction = at * packet.time_base + self.shifts[-1] + self._step
-        self._end = end if self._end is None or end > self._end else self._end
-        move(packet, self.shifts[-1])
+        self._waiting.append(packet)
+        if self._first_is_known(packet):
+            yield from self._start_again()
 
-    def _starts_again(self, decoded: Fraction, key: bool) -> bool:
-        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding, not in order."""
-        if self._last is None:
+    def _jumps_ahead(self, packet: AnyPacket) -> bool:
+        at = _shown(packet)
+        if at is None or self._latest is None or at <= self._latest + self.ahead:
             return False
-        back = self._last - decoded
-        return back >= self._step * (Fraction(1, 2) if key else MOST_B_FRAMES) or -back > self.ahead
+        self._older = (self._latest + at) / 2
+        return True
+
+    def _steps_back(self, packet: AnyPacket) -> bool:
+        """Behind a join of Matroska, FFmpeg gives times of showing for those of decoding, not in order."""
+        if self._last is None or packet.dts is None:
+            return False
+        steps = Fraction(1, 2) if packet.is_keyframe else MOST_B_FRAMES
+        if self._last - packet.dts * packet.time_base < self._step * steps:
+            return False
+        self._older = None
+        return True
+
+    def _first_is_known(self, packet: AnyPacket) -> bool:
+        """Nothing is shown before it is decoded, and packets come in order of decoding."""
+        known = packet.dts is not None and packet.dts * packet.time_base >= min(self._new())
+        return known or len(self._waiting) > MOST_B_FRAMES
+
+    def _new(self) -> list[Fraction]:
+        """When packets that wait are shown, on the new clock."""
+        times = [at for packet in self._waiting if (at := _shown(packet)) is not None]
+        return [at for at in times if self._older is None or at >= self._older]
+
+    def _start_again(self) -> Iterator[AnyPacket]:
+        packets, self._waiting, new = self._waiting, [], self._new()
+        old = [at for p in packets if (at := _shown(p)) is not None and at not in new]
+        end = max([self.end or Fraction(0), *(at + self.shifts[-1] + self._step for at in old)])
+        self.shifts.append(end - min(new))
+        if (seconds := self.shifts[-2] - self.shifts[-1]) > 0:
+            self.gaps.append((end, seconds))
+        self._latest = None
+        for packet in packets:
+            yield self._move(packet)
+
+    def _move(self, packet: AnyPacket) -> AnyPacket:
+        at = _shown(packet)
+        if at is not None:
+            end: Fraction = at + self._shift(at) + self._step
+            self.end = end if self.end is None else max(self.end, end)
+            self._latest = at if self._latest is None else max(self._latest, at)
+        if packet.dts is not None:
+            self._last = packet.dts * packet.time_base
+        packet.pts, packet.dts = (self._moved_ticks(t, packet.time_base) for t in (packet.pts, packet.dts))
+        return packet
+
+    def _moved_ticks(self, ticks: int | None, tick: Fraction) -> int | None:
+        return None if ticks is None else ticks + round(self._shift(ticks * tick) / tick)
+
+    def _shift(self, time: Fraction) -> Fraction:
+        return self.shifts[-2 if self._older is not None and time < self._older else -1]
 
 
 class SoundClock:
@@ -113,6 +163,12 @@ class SoundClock:
         at = packet.dts if packet.dts is not None else packet.pts
         self._end = ((at or 0) + (packet.duration or 0)) * packet.time_base
         return packet
+
+
+def _shown(packet: AnyPacket) -> Fraction | None:
+    """Seconds: when a packet of pictures is shown, or decoded where nobody knows."""
+    at = packet.pts if packet.pts is not None else packet.dts
+    return None if at is None else Fraction(at * packet.time_base)
 
 
 def picture_clock(video: Video) -> PictureClock:

@@ -31,16 +31,14 @@ from numpy.typing import NDArray
 
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.files import refuse_existing
-from posetrack.video.clip_file import ClipFile
+from posetrack.video.clip_file import MOVFLAGS, ClipFile
 from posetrack.video.frames import Channel, ClosedError
 from posetrack.video.opening import reason
 from posetrack.video.sound import Sound
 from posetrack.video.source import Video
 
 _CONTAINER = {
-    # delay_moov: the index is written with the first fragment, when the first timestamps are known, so that
-    # they need no shift; hybrid_fragmented: a plain MP4 in the end
-    "movflags": "frag_keyframe+delay_moov+default_base_moof+hybrid_fragmented",
+    "movflags": MOVFLAGS,
     "frag_duration": "100000",  # microseconds of video that a killed run may lose, besides what x264 holds
     "flush_packets": "1",
     "max_interleave_delta": "1000000",  # microseconds that a picture waits for sound that never comes
@@ -274,7 +272,7 @@ class VideoWriter:
                 self._sound.close()
             self._output.close()
             if self._written:  # a file without a picture would not play
-                self._file.appear()
+                self._file.flush()
         finally:
             self._file.finish()
 

@@ -29,13 +29,36 @@ def test_cut_off_with_the_index_ahead(tmp_path: Path) -> None:
     [
         ("c.mp4", {"container": {"movflags": "frag_keyframe+delay_moov"}}),
         ("c.mkv", {}),
+        ("live.mkv", {"container": {"live": "1"}}),  # of unknown length, as recordings that crash
+        ("c.webm", {"codec": "libvpx", "sound": "libopus", "container": {"live": "1"}}),
+        ("c.ts", {}),
+        ("c.m2ts", {}),
+        ("c.mpg", {"codec": "mpeg2video", "sound": "mp2"}),
+        ("c.ogg", {"codec": "libvpx", "sound": "libopus"}),
+        ("c.gif", {"codec": "gif", "pix_fmt": "rgb8"}),
+        ("c.mjpeg", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
     ],
 )
 def test_cut_off_without_an_index(name: str, how: dict[str, Any], tmp_path: Path) -> None:
-    video = open_video(cut(write_video(tmp_path / name, noisy(40), **how), 0.6))
-    frames = list(video)
-    assert 10 < len(frames) < 35
-    assert video.warnings == [f"the file is cut off: nothing can be read after {frames[-1].time:.2f} s"]
+    whole = write_video(tmp_path / name, noisy(40), **how)
+    video = open_video(whole)
+    assert (len(list(video)), video.warnings) == (40, [])
+    for share in (0.6, 0.7, 0.801):
+        video = open_video(cut(whole, share))
+        frames = list(video)
+        assert (
+            10 < len(frames) <= (40 if name == "c.mpg" else 35)
+        )  # of which even MPEG-2 says little of noise
+        line, *more = video.warnings
+        assert line == f"the file is cut off: nothing can be read after {frames[-1].time:.2f} s"
+        assert not more or more[0].startswith("1 frame damaged")
+
+
+def test_a_cut_that_costs_sound_alone(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "c.mp4", noisy(10), sound=True, container={"movflags": "faststart"})
+    video = open_video(cut(whole, 0.995))
+    assert len(list(video)) == 10
+    assert video.warnings == ["the file is cut off: nothing can be read after 0.36 s"]
 
 
 def test_cut_off_avi(tmp_path: Path) -> None:
@@ -115,3 +138,18 @@ def test_frames_that_threads_lose_without_an_error(tmp_path: Path) -> None:
     video = open_video(path)
     assert [number_of(f.image) for f in video] == [0, 1, 2, 3, 4, 5, 7]
     assert video.warnings == ["1 frame could not be decoded (the first at 0.24 s)"]
+
+
+def test_damage_that_vp8_in_threads_would_show(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.webm", numbered(20), codec="libvpx")
+    with av.open(path) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    data, at = bytearray(path.read_bytes()), 0
+    for number, packet in enumerate(packets):
+        at = data.index(packet, at)
+        if number in (5, 6):
+            data[at + 4 : at + len(packet)] = b"\xff" * (len(packet) - 4)
+    path.write_bytes(data)
+    video = open_video(path)
+    assert [number_of(f.image) for f in video] == [n for n in range(20) if n not in (5, 6)]
+    assert video.warnings == ["2 frames could not be decoded (the first at 0.20 s)"]

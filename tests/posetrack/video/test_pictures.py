@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from fractions import Fraction
@@ -101,7 +102,8 @@ def test_pictures_that_cannot_be_read_leave_a_gap(tmp_path: Path) -> None:
         save(tmp_path / f"{number}.jpg", picture(number))
     whole = (tmp_path / "1.jpg").read_bytes()
     (tmp_path / "1.jpg").write_bytes(whole[: len(whole) // 2])
-    (tmp_path / "3.jpg").write_bytes(b"")
+    (tmp_path / "3.jpg").unlink()
+    os.mkfifo(tmp_path / "3.jpg")  # nobody writes into it
     video = open_video(tmp_path)
     assert [(f.index, number_of(f.image)) for f in video] == [(0, 0), (2, 2), (4, 4)]
     assert video.warnings == ["2 pictures, the first 1.jpg, cannot be read"]
@@ -125,23 +127,29 @@ def test_no_picture_can_be_read(tmp_path: Path) -> None:
         open_video(tmp_path)
 
 
-@pytest.mark.parametrize("ending", ["png", "webp"])
+@pytest.mark.parametrize("pictures", [1, 2])
+@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
 @pytest.mark.parametrize("tag", range(1, 9))
-def test_exif_orientation_of_other_formats(tag: int, ending: str, tmp_path: Path) -> None:
+def test_exif_orientation_of_other_formats(tag: int, ending: str, pictures: int, tmp_path: Path) -> None:
     """Each tag undoes what was done to the stored picture, as it does for JPEG."""
     from PIL import Image
 
-    stored = {
+    turned = {
         1: lambda x: x, 2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1], 4: lambda x: x[::-1],
         5: lambda x: x.swapaxes(0, 1), 6: lambda x: np.rot90(x),
         7: lambda x: np.rot90(x, 2).swapaxes(0, 1), 8: lambda x: np.rot90(x, -1),
-    }[tag](picture(5))  # fmt: skip
+    }[tag]  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = tag
     path = tmp_path / f"turned.{ending}"
-    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, lossless=True)
-    (frame,) = open_video(path)
-    assert np.array_equal(frame.image, picture(5))
+    first, *more = (Image.fromarray(np.ascontiguousarray(turned(picture(5 + n)))) for n in range(pictures))
+    several = {"save_all": True, "append_images": more} if more else {}
+    first.save(path, exif=exif, lossless=True, **several)
+    video = open_video(path)
+    frames = list(video)
+    assert video.size == (96, 64)
+    assert len(frames) == pictures
+    assert all(np.array_equal(f.image, picture(5 + n)) for n, f in enumerate(frames))
 
 
 @pytest.mark.parametrize("ending", ["png", "webp"])
@@ -218,12 +226,15 @@ def test_a_pattern_matches_its_numbers_only(tmp_path: Path) -> None:
         save(folder / f"frame_{number:06d}.png", picture(number))
         save(folder / f"frame_{number:06d}_mask.png", picture(99))
     save(folder / "frame_cover.png", picture(99))
-    save(folder / "frame_12.png", picture(99))
+    for name in ("frame_12.png", "frame_0000001.png"):  # printf would write neither
+        save(folder / name, picture(99))
     ask = str(folder / "frame_%06d.png")
     assert [number_of(f.image) for f in open_video(ask)] == [0, 1, 2]
     assert output_stem(ask) == open_video(ask).stem == "shots [old] 1"
-    assert len(list(open_video(folder / "frame_*.png"))) == 8
-    assert [number_of(f.image) for f in open_video(folder / "frame_%d.png")] == [0, 1, 2, 99]
+    assert len(list(open_video(folder / "frame_*.png"))) == 9
+    assert [number_of(f.image) for f in open_video(folder / "frame_%d.png")] == [0, 99, 1, 2, 99]
+    with pytest.raises(InputError, match=r"^nothing matches "):
+        open_video(folder / f"frame_%0{'9' * 30}d.png")
 
 
 def test_digits_that_are_no_decimals(tmp_path: Path) -> None:

@@ -140,6 +140,15 @@ def test_a_server_that_ends_early_for_good(
     assert lost in video.warnings
 
 
+def test_a_server_that_ends_early_and_never_said_how_much_comes(serve: Serve, tmp_path: Path) -> None:
+    for name, codec in (("a.mkv", "libx264"), ("a.avi", "mpeg4")):
+        source = write_video(tmp_path / name, noisy(40), codec=codec)
+        video = open_video(serve(source, cut=source.stat().st_size // 2, ranges=False, length=False))
+        end = list(video)[-1].time
+        assert 0.4 < end < 1
+        assert video.warnings[0] == f"the server stopped sending at {end:.2f} s of 1.60 s"
+
+
 def test_sound_that_stalls_does_not_hang_the_run(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

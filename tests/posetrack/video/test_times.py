@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 
 from posetrack.results.jsonl import Header, JsonlWriter, read_jsonl
 from posetrack.skeletons import COCO17
 from posetrack.video import open_video
+from posetrack.video.timeline import PictureClock
 from scripts.media import number_of, numbered, sound_times, stored_times, write_video
 from tests.posetrack.video.test_writer import copy
 
@@ -122,6 +125,18 @@ def test_joined_recordings_go_on_where_the_first_ended(ending: str, seconds: flo
     assert apart - float(pictures[count]) == pytest.approx(sounds[0] - float(pictures[0]), abs=step)
 
 
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_what_an_edit_list_hides_is_not_lost(bframes: int, tmp_path: Path) -> None:
+    """Clips that a phone has trimmed keep what is before their beginning, from a key frame on."""
+    times = [40 * n for n in range(-5, 20)]
+    source = write_video(tmp_path / "a.mov", numbered(25), times=times, time_base=Fraction(1, 1000),
+                         options={"bf": str(bframes), "g": "100"})  # fmt: skip
+    video = open_video(source)
+    frames = list(video)
+    assert [(number_of(f.image), f.time) for f in frames] == [(n + 5, n / 25) for n in range(20)]
+    assert video.warnings == []
+
+
 @pytest.mark.parametrize("hole", [10**12, 40_000_000])
 def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
     """Not one picture for 30 years, and no time that MP4 cannot hold."""
@@ -136,15 +151,49 @@ def test_a_clock_that_jumps_by_hours(hole: int, tmp_path: Path) -> None:
     assert len(stored_times(tmp_path / "out.mp4")) == 5
 
 
-def test_a_clock_that_jumps_in_a_recording_without_an_end(tmp_path: Path) -> None:
-    """MPEG-TS: seconds without reception, or another clock from there on; nobody can tell which."""
-    source = write_video(tmp_path / "a.ts", numbered(6), times=[0, 40, 80, 15_000, 15_040, 30_000],
-                         time_base=Fraction(1, 1000), options={"bf": "0"})  # fmt: skip
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("bframes", [0, 2, 3])
+def test_a_clock_that_jumps_in_a_recording_without_an_end(bframes: int, sound: bool, tmp_path: Path) -> None:
+    """MPEG-TS: seconds without reception, or another clock from there on; nobody can tell which.
+
+    With B-frames, the first picture to come after the jump is not the first to be shown, and pictures from
+    before the jump come behind it.
+    """
+    times = [40 * n for n in range(12)] + [15_000 + 40 * n for n in range(12)] + [30_000, 30_040]
+    source = write_video(tmp_path / "a.ts", numbered(26), times=times, time_base=Fraction(1, 1000),
+                         options={"bf": str(bframes), "g": "100"}, sound=sound)  # fmt: skip
     video = open_video(source)
-    assert np.diff([f.time for f in video]) == pytest.approx(1 / 25, abs=2e-3)
+    frames = list(video)
+    assert [number_of(f.image) for f in frames] == list(range(26))
+    assert np.diff([f.time for f in frames]) == pytest.approx(1 / 25, abs=2e-3)
     (line,) = video.warnings
     assert line.startswith("the clock jumps by 15 s at ")
     assert line.endswith(" s (and 1 more): gap closed")
+
+
+OLD = [(0, -2), (3, -1), (1, 0), (2, 1)]  # times of showing and of decoding: two B-frames between I and P
+
+
+@pytest.mark.parametrize(
+    ("after", "shown"),
+    [
+        ([(1004, 1002), (1007, 1003), (1005, 1004), (1006, 1005)], [4, 7, 5, 6]),  # a key frame, shown first
+        ([(1006, 1003), (1004, 1004), (1005, 1005)], [6, 4, 5]),  # B-frames that are shown before it
+        ([(1005, 2), (4, 3), (1004, 4), (1008, 1004)], [6, 4, 5, 9]),  # and a frame of before the jump
+        ([(-1006, -1009), (-1008, -1008), (-1007, -1007)], [6, 4, 5]),  # a step back
+        ([(1006, None), (1004, None), (1005, None)], [6, 4, 5]),  # no times of decoding
+        ([(10**6, 10**6), (5, 5), (6, 6)], [4, 5, 6]),  # one wrong time
+        ([(7, 2), (6, 3), (8, 6)], [7, 6, 8]),  # a gap that is none
+    ],
+)
+def test_where_the_clock_jumps(after: list[tuple[int, int | None]], shown: list[int], tmp_path: Path) -> None:
+    clock, moved = PictureClock(Fraction(1, 25), jumps=True), []
+    for number, (pts, dts) in enumerate([*OLD, *after, (None, None)]):
+        packet: Any = Packet(b"x" if pts is not None else 0)
+        packet.pts, packet.dts, packet.time_base = pts, dts, Fraction(1, 25)
+        packet.is_keyframe = number in (0, len(OLD))
+        moved += [p.pts for p in clock.moved(packet)]
+    assert moved == [0, 3, 1, 2, *shown, None]
 
 
 def test_the_size_of_pixels_is_told(tmp_path: Path) -> None:
