@@ -75,9 +75,9 @@ class CachedDetections:
         from posetrack.detectors.frame_matching import frames_of_pictures
 
         box_file = read_box_file(file) if isinstance(file, str | Path) else file
-        frame_of = frames_of_pictures(box_file, video, names, frame_count)
+        frame_of, assumed = frames_of_pictures(box_file, video, names, frame_count)
         rows = {frame_of[key]: table for key, table in box_file.rows.items() if key in frame_of}
-        return cls(rows, min_score, str(box_file.path), box_file.warnings)
+        return cls(rows, min_score, str(box_file.path), [*box_file.warnings, *assumed])
 
     @classmethod
     def for_sequence(
