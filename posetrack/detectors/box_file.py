@@ -118,7 +118,9 @@ def _from_results(path: Path, results: list[_Result]) -> BoxFile:
     if kind is None:
         for number, result in enumerate(results):
             if all(_key(result, kind) is None for kind in kinds):
-                raise PoseTrackError(f"{path}: [{number}] names no frame: give frame_index, image_id or file_name")
+                raise PoseTrackError(
+                    f"{path}: [{number}] names no frame: give frame_index, image_id or file_name"
+                )
         if people:
             raise PoseTrackError(f"{path}: some entries name their frame in another way than others: use one")
         kind = "frame"
