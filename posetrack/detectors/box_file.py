@@ -144,9 +144,11 @@ def _from_data_set(path: Path, content: _Document) -> BoxFile:
     if twice:
         raise PoseTrackError(f"{path}: images: the id {twice[0]} is used twice; give every image its own")
     people, warnings = _people(path, content["annotations"], content.get("categories", []))
+    listed = {picture.key for picture in pictures}
     for number, result in enumerate(content["annotations"]):
-        if not isinstance(result.get("image_id"), int):
-            raise PoseTrackError(f"{path}: annotations[{number}].image_id: missing; expected an id of images")
+        if (key := result.get("image_id")) not in listed:
+            given = "missing" if key is None else f"{shortened(str(key))} is none of images"
+            raise PoseTrackError(f"{path}: annotations[{number}].image_id: {given}; expected an id of images")
     rows = _rows(path, people, "image_id")
     return BoxFile(path, "image_id", rows, tuple(pictures), warnings, rows)
 

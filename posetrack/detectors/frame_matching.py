@@ -208,7 +208,8 @@ def _of_numbers(
         )
     if numbered is not None:
         return numbered, []
-    if len(ids) == frame_count:
+    in_a_row = ids[-1] - ids[0] == len(ids) - 1
+    if len(ids) == frame_count and (in_a_row or not indices):
         return {i: n for n, i in enumerate(ids)}, []
     if indices or (ids[0] >= 1 and ids[-1] == frame_count):
         return _from_0_or_1(file, ids, frame_count)

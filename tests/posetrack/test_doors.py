@@ -1,4 +1,4 @@
-"""Names and places that a shell can give: what the system refuses is one line, and no source is written over."""
+"""What a shell can name: whatever the system refuses is one line, and no source is written over."""
 
 from __future__ import annotations
 

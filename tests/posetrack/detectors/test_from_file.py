@@ -115,6 +115,10 @@ IN_ORDER = [0, 1, 2, 3]
         pytest.param(results([1, 3], "frame_index"), None, 4, [None, 0, None, 1], id="indices"),
         pytest.param(results([1, 2, 3, 4], "frame"), None, 4, IN_ORDER, id="frames from 1, all of them"),
         pytest.param(results([0, 3], "frame_id"), None, 4, [0, None, None, 1], id="frame ids"),
+        pytest.param(
+            results([0, 1, 2, 4]), None, 4, [0, 1, 2, None, 3],
+            id="ids are frames, one more than the header says",
+        ),
         pytest.param(results([139, 285, 632, 724]), None, 4, IN_ORDER, id="as many ids as frames"),
         pytest.param(
             results([25, 28]), numbered(25, 4), 4, [0, None, None, 1],
@@ -298,6 +302,8 @@ def test_categories_without_people_are_refused(tmp_path: Path) -> None:
         (results([7], "frame_index"), 0.0, "has no box for any of the 3 frames"),
         (results([2, 3], "frame_index"), 0.0, "has boxes up to frame 3, the video ends with frame 2"),
         (results([0, 1], "frame"), 0.95, "every box scores below 0.95, the least that counts"),
+        ([entry(bbox=[0.2, 0.3, 0.1, 0.4])], 0.0, "no box covers a pixel of the 3 frames: give x, y"),
+        ([entry(bbox=[50, 140, 9, 9])], 0.0, "no box covers a pixel"),
         (results([0], "frame"), 0.0, None),
     ],
 )
@@ -328,6 +334,10 @@ def test_boxes_that_serve_nothing_are_said(
             r"images\[0\].file_name: .*at most 4096",
         ),
         ({"images": [{"id": 1}], "annotations": [entry()]}, r"annotations\[0\].image_id: missing"),
+        (
+            {"images": [{"id": 1}], "annotations": [entry(image_id=77)]},
+            r"annotations\[0\].image_id: 77 is none of images",
+        ),
         ([entry(), 7], r"\[1\]: Input should be an object, got 7"),
         ([entry(bbox=[1, 2, 3])], r"\[0\].bbox: List should have at least 4 items"),
         ([entry(bbox=[1, 2, float("nan"), 4])], r"\[0\].bbox\[2\]: Input should be a finite number, got nan"),
