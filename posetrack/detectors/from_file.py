@@ -110,8 +110,8 @@ class CachedDetections:
             result.append(f"{self.name} has no box for any of the {self.frames} frames")
         elif self.frames and not self._covering:
             result.append(
-                f"{self.name}: no box covers a pixel of the {self.frames} frames: give x, y, width, height in "
-                "pixels"
+                f"{self.name}: no box covers a pixel of the {self.frames} frames: give x, y, width, "
+                "height in pixels"
             )
         elif self.frames and max(self.rows) > self._last:
             result.append(
