@@ -18,6 +18,7 @@ from posetrack.files import locked, refuse_existing
 from posetrack.video.names import is_address
 
 if TYPE_CHECKING:
+    from posetrack.detectors.box_file import BoxFile
     from posetrack.pipeline import PoseTracker
     from posetrack.results.jsonl import Header
     from posetrack.sinks import Sink, Summary
@@ -54,6 +55,7 @@ def track(
     ] = None,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
+    from posetrack.detectors.box_file import read_box_file
     from posetrack.video import expand_sources, output_stem
 
     options.check_batch_size(batch_size)
@@ -76,6 +78,7 @@ def track(
     if not sources:
         raise PoseTrackError("no videos: name some, or give a --manifest")
     refuse_same_names(sources)
+    given = None if boxes is None else read_box_file(boxes)
     options.make_folder(out)
     system = options.load_tracker(
         preset, device, weights=weights, detector=detector, boxes=boxes,
@@ -88,7 +91,7 @@ def track(
                 source,
                 out,
                 tracker=system,
-                boxes=boxes,
+                boxes=given,
                 batch_size=batch_size,
                 overwrite=overwrite,
                 video=video,
@@ -130,7 +133,7 @@ def track_video(
     device: str = "auto",
     tracker: PoseTracker | None = None,
     weights: str | Path | None = None,
-    boxes: str | Path | None = None,
+    boxes: BoxFile | str | Path | None = None,
     batch_size: int = 1,
     overwrite: bool = False,
     video: bool = True,
@@ -178,7 +181,7 @@ def track_video(
             given = CachedDetections.for_video(
                 boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
             )
-            models = {**system.models, "detector": Path(boxes).name}
+            models = {**system.models, "detector": Path(given.name).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
             header = replace(header_of(clip, system), task=task)

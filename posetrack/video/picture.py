@@ -80,7 +80,7 @@ class PictureFile:
     @cached_property
     def _data(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return self.path.read_bytes() if self.path.is_file() else b""  # a pipe would never end
         except OSError:
             return b""
 
