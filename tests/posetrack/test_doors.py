@@ -179,3 +179,38 @@ def test_folders_without_rights(here: Path) -> None:
     assert done.stdout.split() == ["2"] * len(words), done.stderr
     said = done.stderr.splitlines()
     assert ["ermission denied" in line for line in said] == [True] * len(words), said
+
+
+SIGNALLED = """
+import os, signal, sys
+from posetrack import cli
+
+def command() -> int:
+    try:
+        os.kill(os.getpid(), signal.{sent})
+    finally:
+        if "{sent}" != "SIGINT":
+            os.kill(os.getpid(), signal.{sent})  # a second time, while files are finished
+    return 0
+
+signal.signal(signal.{sent}, signal.{before})
+cli.COMMANDS["status"] = command
+sys.argv = ["posetrack", "status"]
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "before", "code"),
+    [
+        ("SIGINT", "default_int_handler", 130),
+        ("SIGTERM", "SIG_DFL", 143),
+        ("SIGHUP", "SIG_DFL", 129),
+        ("SIGHUP", "SIG_IGN", 0),  # nohup
+    ],
+)
+def test_signals_end_a_command_with_their_own_code(sent: str, before: str, code: int) -> None:
+    words = [sys.executable, "-c", SIGNALLED.format(sent=sent, before=before)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    said = "posetrack: interrupted: what was finished is kept\n" if code else ""
+    assert (done.returncode, done.stderr) == (code, said)
