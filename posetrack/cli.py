@@ -25,9 +25,9 @@ from posetrack.commands import (
 from posetrack.commands import eval as eval_
 from posetrack.commands import evaluate as evaluate_
 from posetrack.commands.flags import Command, parse
-from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, TERMINATED, WRONG_REQUEST, complain
+from posetrack.commands.options import DONE, INTERRUPTED, SOME_FAILED, WRONG_REQUEST, complain
 from posetrack.commands.streams import complaint, safe_streams
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, refused_by_system
 from posetrack.extras import advice
 from posetrack.namesakes import refuse_namesakes
 
@@ -50,7 +50,7 @@ COMMANDS: dict[str, Command] = {
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: it ends a command as Ctrl-C does, with another exit code."""
+    """SIGTERM, or SIGHUP of a terminal that goes away: it ends a command as Ctrl-C does."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -76,7 +76,9 @@ def _run(words: Sequence[str] | None) -> int:
         )
         refuse_namesakes()
         if words is None:
-            signal.signal(signal.SIGTERM, _terminate)
+            for sent in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+                if signal.getsignal(sent) == signal.SIG_DFL:  # nohup has the latter ignored
+                    signal.signal(sent, _terminate)
         return command(**values) or DONE
     except PoseTrackError as error:
         complain(str(error))
@@ -86,13 +88,19 @@ def _run(words: Sequence[str] | None) -> int:
             raise
         complain(line)
         return WRONG_REQUEST
+    except OSError as error:
+        if (line := refused_by_system(error)) is None:
+            raise
+        complain(line)
+        return WRONG_REQUEST
     except KeyboardInterrupt as stop:
         complain("interrupted: what was finished is kept")
-        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+        return 128 + stop.args[0] if isinstance(stop, Terminated) else INTERRUPTED
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    signal.signal(number, signal.SIG_IGN)  # once is enough: what follows finishes the files
+    raise Terminated(number)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from posetrack.errors import InputError
 from posetrack.errors import shortened as shortened
 from posetrack.limits import FRAMES, PIXELS
+from posetrack.video.pipe import open_pipe
 
 Pixel: TypeAlias = Annotated[float, Field(ge=-PIXELS, le=PIXELS, allow_inf_nan=False)]
 Real: TypeAlias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]  # seconds, raw scores
@@ -62,13 +63,19 @@ def first_fault(error: ValidationError) -> str:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A file's content.
+    """A file's content, or what comes through a pipe.
 
     Raises:
-        InputError: it is not there, or cannot be read.
+        InputError: it is not there, cannot be read, or is a device, which may have no end.
     """
+    path = Path(path)
     try:
-        return Path(path).read_bytes()
+        if path.is_fifo():
+            with open_pipe(path) as pipe:
+                return pipe.read()
+        if path.is_char_device() or path.is_block_device():
+            raise InputError(f"{path} is a device: name a file")
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}; check the path") from None
 

@@ -13,21 +13,35 @@ _LONGEST = 255  # bytes of a name that file systems take
 
 
 def refuse_existing(*paths: Path | None, overwrite: bool) -> None:
-    """Raises InputError for the first path that is there already, unless it may be overwritten."""
+    """Raises InputError for the first path that is there already, unless it may be overwritten.
+
+    Devices and pipes never may.
+    """
     for path in paths:
-        if path is not None and not overwrite and path.exists():
+        if path is None or not path.exists():
+            continue
+        if not path.is_file() and not path.is_dir():
+            raise InputError(
+                f"{path} is a device or a pipe: name a file, which is put there when it is whole"
+            )
+        if not overwrite:
             raise InputError(f"{path} exists already: use --overwrite to replace it, or another name")
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""
+    """A temporary path beside `path` that takes its place when the block ends well, else vanishes.
+
+    What a link points to is replaced, not the link.
+    """
     path = Path(path)
-    temporary = beside(path, f".{os.getpid()}-{os.urandom(4).hex()}.part")  # containers share process ids
+    refuse_existing(path, overwrite=True)
+    target = Path(os.path.realpath(path))
+    temporary = beside(target, f".{os.getpid()}-{os.urandom(4).hex()}.part")  # containers share process ids
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise PoseTrackError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:

@@ -7,6 +7,7 @@ between new and carried poses, greedy matching.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flow.base import Flow
+from posetrack.errors import PoseTrackError
 from posetrack.skeletons import Skeleton
 from posetrack.types import Detections, Frame, Poses, Tracks
 from trackers.base import Motion, Tracker
@@ -64,6 +66,7 @@ class PoseTracker:
     preset: str = "custom"
     models: Mapping[str, str] = field(default_factory=dict)  # role to name, for the header of tracks.jsonl
     clock: StageClock = field(default_factory=lambda: StageClock())
+    turns: Turns = field(default_factory=lambda: Turns(), init=False, repr=False)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -89,19 +92,21 @@ class PoseTracker:
         But box NMS needs only boxes and scores: people whom the detector found are posed for a whole batch
         ahead, and only flow boxes that survive NMS need a second, small look.
         """
-        stage = self.clock.stage
-        self.tracker.reset()
-        self.flow.reset()
+        stage, run = self.clock.stage, object()
+        with self.turns.begin(run):
+            self.tracker.reset()
+            self.flow.reset()
         for batch in batched(as_frames(frames), batch_size):
-            with stage("flow"):
-                motions = self.flow([frame.image for frame in batch])
-            with stage("detector"):
-                detections = self.detector(batch)
-            with stage("pose"):
-                poses = self.estimator(batch, detections)
+            with self.turns.of(run):
+                with stage("flow"):
+                    motions = self.flow([frame.image for frame in batch])
+                with stage("detector"):
+                    detections = self.detector(batch)
+                with stage("pose"):
+                    poses = self.estimator(batch, detections)
             for frame, motion, seen, found in zip(batch, motions, detections, poses, strict=True):
                 second_look = partial(self._estimate, frame)  # where the detector missed somebody
-                with stage("tracker"):
+                with self.turns.of(run), stage("tracker"):
                     tracks = self.tracker.update(frame, _Timed(motion, stage), seen, found, second_look)
                 self.clock.frames += 1
                 yield frame, hide_outside_frame(tracks) if self.hide_outside_frame else tracks
@@ -140,6 +145,29 @@ def batched(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     source = iter(frames)
     while batch := list(islice(source, size)):
         yield batch
+
+
+class Turns:
+    """Which video a tracker is at: it knows one at a time, whatever threads ask it."""
+
+    def __init__(self) -> None:
+        self._lock, self._run = threading.Lock(), object()
+
+    @contextmanager
+    def begin(self, run: object) -> Iterator[None]:
+        with self._lock:
+            self._run = run
+            yield
+
+    @contextmanager
+    def of(self, run: object) -> Iterator[None]:
+        """Raises PoseTrackError where another video was begun meanwhile."""
+        with self._lock:
+            if self._run is not run:
+                raise PoseTrackError(
+                    "this tracker has begun another video, and knows one at a time: load one for each thread"
+                )
+            yield
 
 
 @dataclass

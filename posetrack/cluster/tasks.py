@@ -144,11 +144,9 @@ def read_manifest(path: Path) -> list[Task]:
     Raises:
         PoseTrackError: the file cannot be read, or a line is broken.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PoseTrackError(f"cannot read the manifest {path}: {error.strerror}") from error
-    return [described(task) for task, _ in parse_manifest(data, str(path))]
+    from posetrack.documents import read_bytes
+
+    return [described(task) for task, _ in parse_manifest(read_bytes(path), str(path))]
 
 
 def _task_of(values: dict[str, Any]) -> Task:

@@ -11,6 +11,7 @@ import argparse
 import difflib
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
@@ -24,6 +25,7 @@ class _Parser(argparse.ArgumentParser):
     """Wrong flags end like every other wrong request: one line, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
+        message = re.sub(r"'([^']{200})[^']+'", r"'\1...'", message)
         raise PoseTrackError(f"{message} (see {self.prog} --help)")
 
 
@@ -45,6 +47,8 @@ def parse(
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         _add_parameters(sub, function)
+    if nul := next((word for word in words if "\0" in word), None):
+        parser.error(f"{nul!r:.200} holds a null character, which no name can")
     if not words:
         parser.print_help()
         raise SystemExit(0)

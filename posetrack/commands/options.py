@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, refused_by_system
 
 if TYPE_CHECKING:
     from posetrack.pipeline import PoseTracker
 
-DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 PresetName = Annotated[str, "settings and models: light, realtime or paper"]
 Device = Annotated[str, "auto, cpu, cuda or cuda:N"]
@@ -76,8 +78,25 @@ def make_folder(path: str | Path) -> Path:
 
 
 def complain(line: str) -> None:
-    """One line on standard error."""
-    print(f"posetrack: {' '.join(line.split())}", file=sys.stderr)
+    """One line on standard error, which repeats no more than 200 characters of any name in it."""
+    line = re.sub(r"(\S{200})\S+", r"\1...", " ".join(line.split()))
+    print(f"posetrack: {line}", file=sys.stderr)
+
+
+def complain_of(error: Exception, source: str, log: Path) -> bool:
+    """One line about an input that failed; True where the fault is ours, whose traceback is then in `log`."""
+    if isinstance(error, PoseTrackError) or (line := refused_by_system(error)):
+        complain(str(error) if isinstance(error, PoseTrackError) else f"{source}: {line}")
+        return False
+    what = f"{source}: unexpected {type(error).__name__}: {str(error)[:200]}"
+    text = "".join(traceback.format_exception(error))
+    try:
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        complain(f"{what}; please report it")
+    else:
+        complain(f"{what}; its traceback is in {log}, please report it")
+    return True
 
 
 def write_json(path: Path, content: object) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from posetrack.commands import options
-from posetrack.errors import PoseTrackError
-from posetrack.files import refuse_existing
+from posetrack.errors import InputError, PoseTrackError
+from posetrack.files import refuse_existing, replacing
 
 if TYPE_CHECKING:
     from posetrack.results.jsonl import TracksFile
+    from posetrack.sinks import Summary
     from posetrack.types import Frame, Tracks
     from posetrack.video import Video
 
@@ -48,6 +49,8 @@ def render_video(
 ) -> list[str]:
     """Draw every frame of `source` with its tracks; frames without a line stay as they are.
 
+    The clip is there when it is whole: a run that fails leaves none, and an old one as it was.
+
     Returns:
         What was not as it should be: frames that could not be decoded, or that have no tracks.
 
@@ -65,14 +68,14 @@ def render_video(
     file = read_jsonl(tracks_path)
     least = min_joint_score_of(file.header.preset) if joint_score is None else joint_score
     lined = {tracks.index for tracks in file.tracks}
-    with open_video(source) as video:
+    with open_video(source) as video, replacing(out) as temporary:
+        refuse_own_source(out, *([video.path] if video.path else map(Path, video.names or [])))
         _refuse_other_size(video, file, tracks_path)
-        clip = OverlaySink(
-            out, video, min_joint_score=least, boxes=draw_boxes, trails=trails, overwrite=overwrite
-        )
+        clip = OverlaySink(temporary, video, min_joint_score=least, boxes=draw_boxes, trails=trails)
         with clip, progress(video.name, video.frame_count) as report:
             summary = run(_pairs(prefetch(video, 8), file), [clip], report)
         warnings = [*video.warnings, *clip.warnings]
+        refuse_no_frames(video, summary, warnings)
     if file.broken_off:
         warnings.append(f"{tracks_path}: {file.broken_off}")
     if undrawn := summary.frames - len(lined & set(range(summary.frames))):
@@ -81,9 +84,15 @@ def render_video(
 
 
 def refuse_own_source(out: Path, *sources: Path) -> None:
-    for source in sources:
-        if out.exists() and source.exists() and out.samefile(source):
-            raise PoseTrackError(f"--out {out} is the input itself: choose another name")
+    if out.exists() and any(source.exists() and out.samefile(source) for source in sources):
+        raise PoseTrackError(f"--out {out} is the input itself: choose another name")
+
+
+def refuse_no_frames(video: Video, summary: Summary, warnings: list[str]) -> None:
+    if summary.frames == 0:
+        raise InputError(
+            f"{video.name}: not one frame could be decoded: {'; '.join(warnings) or 'it is empty'}"
+        )
 
 
 def _pairs(frames: Iterable[Frame], file: TracksFile) -> Iterator[tuple[Frame, Tracks]]:

@@ -137,6 +137,12 @@ def submit_all(
             result.failed += 1
             options.complain(f"{sequence.name}: {error}")
             continue
+        except PoseTrackError:
+            raise
+        except Exception as error:  # a fault of ours: the other sequences are still done
+            result.failed += 1
+            options.complain_of(error, sequence.name, out / f"{sequence.name}.error.log")
+            continue
         result.done += 1
         print(f"{sequence.name}: {summary.frames} frames, {len(summary.ids)} identities -> {target}")
     return result

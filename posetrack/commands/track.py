@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from posetrack.cluster.many import Many
 from posetrack.commands import options
-from posetrack.commands.options import complain
+from posetrack.commands.options import complain, complain_of
+from posetrack.commands.render import refuse_no_frames
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.files import locked, refuse_existing
 from posetrack.video.names import is_address
 
 if TYPE_CHECKING:
+    from posetrack.detectors.box_file import BoxFile
     from posetrack.pipeline import PoseTracker
     from posetrack.results.jsonl import Header
     from posetrack.sinks import Sink, Summary
@@ -54,7 +55,8 @@ def track(
     ] = None,
 ) -> int:
     """Track people in videos: an overlay clip and tracks.jsonl for each."""
-    from posetrack.video import expand_sources
+    from posetrack.detectors.box_file import read_box_file
+    from posetrack.video import expand_sources, output_stem
 
     options.check_batch_size(batch_size)
     sources = expand_sources(input)
@@ -76,6 +78,7 @@ def track(
     if not sources:
         raise PoseTrackError("no videos: name some, or give a --manifest")
     refuse_same_names(sources)
+    given = None if boxes is None else read_box_file(boxes)
     options.make_folder(out)
     system = options.load_tracker(
         preset, device, weights=weights, detector=detector, boxes=boxes,
@@ -88,19 +91,17 @@ def track(
                 source,
                 out,
                 tracker=system,
-                boxes=boxes,
+                boxes=given,
                 batch_size=batch_size,
                 overwrite=overwrite,
                 video=video,
                 trails=trails,
                 draw_boxes=draw_boxes,
             )
-        except PoseTrackError as error:  # also an output that cannot be written: the others may still be done
-            refused += 1
-            complain(str(error))
-        except Exception as error:  # a fault of ours: whoever has more videos still gets theirs
-            broken += 1
-            complain(_keep_traceback(source, Path(out), error))
+        except Exception as error:  # whoever has more videos still gets theirs
+            ours = complain_of(error, source, Path(out) / f"{output_stem(source)}.error.log")
+            broken += ours
+            refused += not ours
         else:
             print(result)
             for warning in result.warnings:
@@ -132,7 +133,7 @@ def track_video(
     device: str = "auto",
     tracker: PoseTracker | None = None,
     weights: str | Path | None = None,
-    boxes: str | Path | None = None,
+    boxes: BoxFile | str | Path | None = None,
     batch_size: int = 1,
     overwrite: bool = False,
     video: bool = True,
@@ -180,7 +181,7 @@ def track_video(
             given = CachedDetections.for_video(
                 boxes, clip.stem, clip.names, clip.frame_count, min_detector_score_of(system.preset)
             )
-            models = {**system.models, "detector": Path(boxes).name}
+            models = {**system.models, "detector": Path(given.name).name}
             system = replace(system, detector=given, models=models)
         with ExitStack() as stack:
             header = replace(header_of(clip, system), task=task)
@@ -203,10 +204,7 @@ def track_video(
             summary = run(system.follow(frames, batch_size), sinks, report)
         warnings = [*clip.warnings, *(warning for sink in sinks for warning in sink.warnings)]
         warnings += given.warnings if given is not None else []
-    if summary.frames == 0:
-        raise InputError(
-            f"{clip.name}: not one frame could be decoded: {'; '.join(warnings) or 'it is empty'}"
-        )
+    refuse_no_frames(clip, summary, warnings)
     return TrackedVideo(clip.name, outputs, summary, warnings)
 
 
@@ -250,16 +248,3 @@ def refuse_same_names(sources: Sequence[str]) -> None:
                 f"'{seen[stem]}' and '{source}' would both write {stem}.jsonl: give them different folders"
             )
         seen[stem] = source
-
-
-def _keep_traceback(source: str, out: Path, error: Exception) -> str:
-    """Write where it went wrong beside the results; the line that says so."""
-    from posetrack.video import output_stem
-
-    log = out / f"{output_stem(source)}.error.log"
-    what = f"{source}: unexpected {type(error).__name__}: {str(error)[:200]}"
-    try:
-        log.write_text("".join(traceback.format_exception(error)))
-    except OSError:
-        return f"{what}; please report it"
-    return f"{what}; its traceback is in {log}, please report it"

@@ -4,7 +4,8 @@ Two forms: a list of results,
 
     [{"image_id": 0, "bbox": [x, y, w, h], "score": 0.9, "category_id": 1}, ...]
 
-where "frame" (counted from 0), or a picture's name as "file_name" or "image_id", may stand for the image id;
+where "frame_index" (counted from 0), "frame" (0 is assumed where it may count from 1), or a picture's name as
+"file_name" or "image_id", may stand for the image id;
 and an object with "images" and "annotations" (COCO, PoseTrack 2018, annotation tools).
 """
 
@@ -29,12 +30,13 @@ PERSON = 1  # category of COCO and PoseTrack
 _PERSON_NAMES = {"person", "people", "pedestrian", "human"}
 _STRICT = ConfigDict(strict=True)  # other fields are passed over
 Key: TypeAlias = int | str
-Kind: TypeAlias = Literal["frame", "image_id", "file_name"]
+Kind: TypeAlias = Literal["frame_index", "frame", "image_id", "file_name"]
 
 
 @with_config(_STRICT)
 class _Result(TypedDict):
     bbox: Annotated[list[Pixel], Len(4, 4)]
+    frame_index: NotRequired[FrameIndex]
     frame: NotRequired[FrameIndex]
     frame_id: NotRequired[Whole]
     image_id: NotRequired[Whole | Name]
@@ -111,12 +113,14 @@ def read_box_file(path: str | Path) -> BoxFile:
 
 def _from_results(path: Path, results: list[_Result]) -> BoxFile:
     people, warnings = _people(path, results, [])
-    kinds: tuple[Kind, ...] = ("frame", "image_id", "file_name")
+    kinds: tuple[Kind, ...] = ("frame_index", "frame", "image_id", "file_name")
     kind = next((kind for kind in kinds if people and all(_key(r, kind) is not None for r in people)), None)
     if kind is None:
         for number, result in enumerate(results):
             if all(_key(result, kind) is None for kind in kinds):
-                raise PoseTrackError(f"{path}: [{number}] names no frame: give frame, image_id or file_name")
+                raise PoseTrackError(
+                    f"{path}: [{number}] names no frame: give frame_index, image_id or file_name"
+                )
         if people:
             raise PoseTrackError(f"{path}: some entries name their frame in another way than others: use one")
         kind = "frame"
@@ -140,9 +144,11 @@ def _from_data_set(path: Path, content: _Document) -> BoxFile:
     if twice:
         raise PoseTrackError(f"{path}: images: the id {twice[0]} is used twice; give every image its own")
     people, warnings = _people(path, content["annotations"], content.get("categories", []))
+    listed = {picture.key for picture in pictures}
     for number, result in enumerate(content["annotations"]):
-        if not isinstance(result.get("image_id"), int):
-            raise PoseTrackError(f"{path}: annotations[{number}].image_id: missing; expected an id of images")
+        if (key := result.get("image_id")) not in listed:
+            given = "missing" if key is None else f"{shortened(str(key))} is none of images"
+            raise PoseTrackError(f"{path}: annotations[{number}].image_id: {given}; expected an id of images")
     rows = _rows(path, people, "image_id")
     return BoxFile(path, "image_id", rows, tuple(pictures), warnings, rows)
 
@@ -151,9 +157,7 @@ def _key(result: _Result, kind: Kind) -> Key | None:
     if kind == "frame":
         number = result.get("frame_id")
         return result.get("frame", number if number != result.get("image_id") else None)
-    if kind == "image_id":
-        return result.get("image_id")
-    return result.get("file_name")
+    return result.get(kind)
 
 
 def _people(

@@ -12,13 +12,15 @@ from posetrack.documents import shortened
 from posetrack.errors import InputError
 
 _DIGITS = 15  # a longer number is no frame's
-REMEDY = 'give every box its "frame", counted from 0, or its "file_name"'
+REMEDY = 'give every box its "frame_index", counted from 0, or its "file_name"'
 
 
 def frames_of_pictures(
     file: BoxFile, video: str, names: Sequence[str] | None, frame_count: int | None
-) -> dict[Key, int]:
+) -> tuple[dict[Key, int], list[str]]:
     """Frame index of each of the file's pictures that belongs to a video, by the key of its boxes.
+
+    With it what had to be assumed: whether numbers that do not begin at 0 count from 0 or from 1.
 
     Args:
         video: name of the video without ending, for a file of many.
@@ -28,8 +30,6 @@ def frames_of_pictures(
     Raises:
         InputError: it cannot be told, or the file is of another video.
     """
-    if file.pictures is None and file.kind == "frame":
-        return {key: int(key) for key in file.rows}
     if file.pictures is None and all(isinstance(key, int) for key in file.rows):
         return _of_numbers(file, names, frame_count)
     pictures = file.pictures
@@ -39,10 +39,10 @@ def frames_of_pictures(
         found = match_names(file, [picture.name for picture in pictures], names)
         if found:
             _refuse_half_a_match(file, [pictures[listed] for listed in found], pictures, len(names))
-            return {pictures[listed].key: frame for listed, frame in found.items()}
+            return {pictures[listed].key: frame for listed, frame in found.items()}, []
     ours = _of_video(file, pictures, video)
-    order = _order(file, ours, frame_count)
-    return {ours[n].key: frame for n, frame in order.items()}
+    order, assumed = _order(file, ours, frame_count)
+    return {ours[n].key: frame for n, frame in order.items()}, assumed
 
 
 def _refuse_half_a_match(
@@ -140,7 +140,9 @@ def _video_of(picture: Picture) -> tuple[str, str]:
     return picture.video, str(PurePosixPath(picture.name.replace("\\", "/")).parent)
 
 
-def _order(file: BoxFile, pictures: Sequence[Picture], frame_count: int | None) -> dict[int, int]:
+def _order(
+    file: BoxFile, pictures: Sequence[Picture], frame_count: int | None
+) -> tuple[dict[int, int], list[str]]:
     """Place in the list to frame index, from the numbers of the pictures and their count."""
     numbers = _numbers(pictures)
     places = list(range(len(pictures)))
@@ -148,19 +150,19 @@ def _order(file: BoxFile, pictures: Sequence[Picture], frame_count: int | None) 
         places.sort(key=numbers.__getitem__)
     in_order = {place: frame for frame, place in enumerate(places)}
     if frame_count is not None and len(pictures) == frame_count:
-        return in_order
+        return in_order, []
     if numbers is None:
         if frame_count is None:
-            return in_order
+            return in_order, []
         raise InputError(
             f"{file.path}: lists {len(pictures)} pictures, the video has {frame_count}: {REMEDY}"
         )
     first, last = numbers[places[0]], numbers[places[-1]]
     too_many = frame_count is not None and len(pictures) > frame_count + _slack(frame_count)
     if last - first == len(pictures) - 1 and first in (0, 1) and not too_many:
-        return in_order
+        return in_order, [_assumed(file, "pictures", first, last, 1)] if first else []
     if first == 0 and frame_count is not None and last < frame_count:  # every tenth frame of this video
-        return dict(enumerate(numbers))
+        return dict(enumerate(numbers)), []
     known = "an unknown number of" if frame_count is None else str(frame_count)
     raise InputError(
         f"{file.path}: lists {len(pictures)} pictures numbered {first} to {last}, the video has {known} "
@@ -182,33 +184,56 @@ def _last_number(name: str) -> int | None:
     return int(found[-1]) if found and len(found[-1]) <= _DIGITS else None
 
 
-def _of_numbers(file: BoxFile, names: Sequence[str] | None, frame_count: int | None) -> dict[Key, int]:
-    """Image ids without a list of images: frame indices, or the numbers of the pictures' names."""
+def _of_numbers(
+    file: BoxFile, names: Sequence[str] | None, frame_count: int | None
+) -> tuple[dict[Key, int], list[str]]:
+    """Numbers without a list of images: frame indices, or image ids that are the numbers of names."""
     ids = sorted(int(key) for key in file.rows)
-    if not ids:
-        return {}
-    indices: dict[Key, int] | None = {i: i for i in ids}
-    if ids[0] < 0 or (frame_count is not None and ids[-1] >= frame_count + _slack(frame_count)):
-        indices = None
+    literal: dict[Key, int] = {i: i for i in ids}
+    if not ids or file.kind == "frame_index":
+        return literal, []
+    if file.kind == "frame":
+        return _from_0_or_1(file, ids, frame_count)
     numbered: dict[Key, int] | None = None
     of_names = [_last_number(name) for name in names or []]
     place = {number: n for n, number in enumerate(of_names) if number is not None}
     if names and len(place) == len(names) and place.keys() >= set(ids):
         numbered = {i: place[i] for i in ids}
-    if indices is not None and names is not None and ids[-1] >= len(names):
-        indices = None
-    if indices is not None and numbered is not None and indices != numbered:
+    limit = len(names) if names else None if frame_count is None else frame_count + _slack(frame_count)
+    indices = ids[0] >= 0 and (limit is None or ids[-1] < limit)
+    if indices and numbered is not None and literal != numbered:
         raise InputError(
             f"{file.path}: image_id {ids[0]} may be picture {ids[0]} counted from 0, or "
             f"{PurePosixPath(names[place[ids[0]]]).name if names else ''}: {REMEDY}"
         )
-    if (result := indices or numbered) is not None:
-        return result
-    if len(ids) == frame_count:
-        return {i: n for n, i in enumerate(ids)}
+    if numbered is not None:
+        return numbered, []
+    in_a_row = ids[-1] - ids[0] == len(ids) - 1
+    if len(ids) == frame_count and (in_a_row or not indices):
+        return {i: n for n, i in enumerate(ids)}, []
+    if indices or (ids[0] >= 1 and ids[-1] == frame_count):
+        return _from_0_or_1(file, ids, frame_count)
     raise InputError(
         f"{file.path}: its image ids, {ids[0]} to {ids[-1]}, are neither frames nor pictures of this "
         f"video: {REMEDY}"
+    )
+
+
+def _from_0_or_1(
+    file: BoxFile, numbers: Sequence[int], frame_count: int | None
+) -> tuple[dict[Key, int], list[str]]:
+    """Numbers of frames, sorted: from 0, but where only counting from 1 brings the last into the video."""
+    first, last = numbers[0], numbers[-1]
+    base = int(first >= 1 and last == frame_count)
+    known = first == 0 or (base == 1 and len(numbers) == frame_count)
+    assumed = [] if known else [_assumed(file, "frames", first, last, base)]
+    return {number: number - base for number in numbers}, assumed
+
+
+def _assumed(file: BoxFile, what: str, first: int, last: int, base: int) -> str:
+    return (
+        f"{file.path}: its {what}, {first} to {last}, are taken as counted from {base}, though it does not "
+        f"say so: {REMEDY}"
     )
 
 

@@ -42,7 +42,7 @@ class CachedDetections:
         self.name, self.min_score = name, min_score
         self.frames = self.matched = 0  # seen so far, and how many of them have boxes
         self._warnings = list(warnings)
-        self._last = -1
+        self._last, self._covering = -1, False
         self._below = bool(rows) and not any(map(len, self.rows.values()))
         for frame, table in self.rows.items():
             if len(table) > MAX_BOXES:
@@ -75,9 +75,9 @@ class CachedDetections:
         from posetrack.detectors.frame_matching import frames_of_pictures
 
         box_file = read_box_file(file) if isinstance(file, str | Path) else file
-        frame_of = frames_of_pictures(box_file, video, names, frame_count)
+        frame_of, assumed = frames_of_pictures(box_file, video, names, frame_count)
         rows = {frame_of[key]: table for key, table in box_file.rows.items() if key in frame_of}
-        return cls(rows, min_score, str(box_file.path), box_file.warnings)
+        return cls(rows, min_score, str(box_file.path), [*box_file.warnings, *assumed])
 
     @classmethod
     def for_sequence(
@@ -108,6 +108,11 @@ class CachedDetections:
             result.append(f"{self.name}: every box scores below {self.min_score:g}, the least that counts")
         elif self.frames and not self.matched:
             result.append(f"{self.name} has no box for any of the {self.frames} frames")
+        elif self.frames and not self._covering:
+            result.append(
+                f"{self.name}: no box covers a pixel of the {self.frames} frames: give x, y, width, "
+                "height in pixels"
+            )
         elif self.frames and max(self.rows) > self._last:
             result.append(
                 f"{self.name} has boxes up to frame {max(self.rows)}, the video ends with frame {self._last} "
@@ -123,4 +128,6 @@ class CachedDetections:
             self.matched += frame.index in self.rows
             self._last = max(self._last, frame.index)
             found.append(clip_and_sort(table[:, :4], table[:, 4], frame.size))
+            boxes = found[-1].boxes
+            self._covering = self._covering or bool((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1).any())
         return found

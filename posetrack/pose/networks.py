@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from posetrack.errors import PoseTrackError, shortened
 from posetrack.skeletons import SKELETONS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 
+Word = TypeVar("Word", bound=str)
 USAGE = {"model", "skeleton", "input_width", "input_height", "sigma"}  # what a file must say of its network
 
 
@@ -84,11 +85,14 @@ def load_network(
     # What a network says of joints that nobody labelled is noise; no PoseTrack file labels the ears.
     ears = "left_ear,right_ear" if skeleton.name == "posetrack18" else ""
     unlabelled = tuple(filter(None, usage.get("unlabelled", ears).split(",")))
+    heatmap = _one_of(("gaussian", "softmax"), "heatmap", usage.get("heatmap", "gaussian"), path)
+    for joint in unlabelled:
+        _one_of(skeleton.keypoints, "unlabelled", joint, path)
     return network, PoseSettings(
         skeleton,
         (int(width), int(height)),
         sigma=metadata_number(usage, "sigma", path, 0.1, 100),
-        softmax=usage.get("heatmap") == "softmax",
+        softmax=heatmap == "softmax",
         unlabelled=unlabelled,
         decoder=decoder or trained_decoder(usage, path),
         flip_test=flip_test,
@@ -105,11 +109,16 @@ def trained_decoder(usage: Mapping[str, str], path: Path) -> Decoder:
     """
     decoding = usage.get("decoding", "dark" if usage.get("heatmap") == "softmax" else "quarter")
     known: tuple[Decoder, ...] = get_args(Decoder)
-    if decoding not in known:
-        raise PoseTrackError(
-            f"{path}: its metadata say decoding is {shortened(decoding)!r}, expected {', '.join(known)}"
-        )
-    return decoding
+    return _one_of(known, "decoding", decoding, path)
+
+
+def _one_of(known: Sequence[Word], key: str, value: str, path: Path) -> Word:
+    for word in known:
+        if word == value:
+            return word
+    raise PoseTrackError(
+        f"{path}: its metadata say {key} is {shortened(value)!r}, expected {', '.join(known)}"
+    )
 
 
 def _usage(name: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import from_json
 
 from posetrack.documents import Name as FileName
-from posetrack.documents import Real, Whole, faults_of, place, shortened
+from posetrack.documents import Real, Whole, faults_of, place, read_bytes, shortened
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
 
@@ -150,16 +150,11 @@ def read_annotations(path: str | Path) -> Annotations:
     """A PoseTrack file of any year.
 
     Raises:
-        PoseTrackError: no such file.
+        InputError: it cannot be read.
         BrokenFile: not JSON, a field missing or of the wrong kind, NaN or infinity; names field and frame.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise PoseTrackError(f"{path}: no such file") from None
-    except OSError as error:
-        raise PoseTrackError(f"{path}: cannot be read: {error.strerror}") from None
+    raw = read_bytes(path)
     kind: type[Annotations17 | Annotations18] = Annotations17 if _is_2017(raw) else Annotations18
     try:
         with _no_garbage():
@@ -183,7 +178,7 @@ def _no_garbage() -> Iterator[None]:
 def write_annotations(file: Annotations, path: str | Path) -> None:
     """Write a file whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(file.model_dump_json(exclude_unset=True))
+        temporary.write_text(file.model_dump_json(exclude_unset=True), encoding="utf-8")
 
 
 def _is_2017(raw: bytes) -> bool:

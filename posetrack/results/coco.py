@@ -41,7 +41,7 @@ def export_coco(
     entries = [
         {
             "image_id": t.index if image_ids is None else image_ids[t.index],
-            "frame": t.index,  # whoever reads it as detections need not guess what an id means
+            "frame_index": t.index,  # whoever reads it as detections need not guess what an id means
             "category_id": PERSON,
             "keypoints": decimals(np.column_stack([points, scores])).tolist(),
             **person,

@@ -112,6 +112,8 @@ def read_lines(path: Path) -> tuple[Header, list[Tracks], str]:
 def read_unfinished(path: Path) -> list[str]:
     """See `jsonl.unfinished`; none where there is no such file, or another."""
     try:
+        if not path.is_file():
+            return []
         with path.open("rb") as file:
             return _HEADER.validate_json(file.readline(1_000_000)).get("unfinished", [])
     except (OSError, ValueError):  # pydantic's are such

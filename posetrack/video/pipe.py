@@ -54,7 +54,7 @@ class Spool:
 
 def _opened(source: str) -> BinaryIO:
     if source not in STDIN:
-        return _named_pipe(source)
+        return open_pipe(source)
     if sys.stdin is None or sys.stdin.closed:
         raise InputError("standard input is closed; name a file, or pipe a video into it")
     if sys.stdin.isatty():
@@ -62,15 +62,19 @@ def _opened(source: str) -> BinaryIO:
     return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
 
-def _named_pipe(source: str) -> BinaryIO:
-    """Opened without waiting for a writer, so that a pipe that nobody fills does not hang the run."""
+def open_pipe(source: str | Path) -> BinaryIO:
+    """A named pipe, opened without waiting for a writer: one that nobody fills does not hang the run.
+
+    Raises:
+        InputError: nothing comes.
+    """
     pipe = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
     poll = select.poll()
     poll.register(pipe, select.POLLIN | select.POLLHUP)
     if not poll.poll(_PATIENCE * 1000):
         os.close(pipe)
         raise InputError(
-            f"nothing came through {shown(source)} in {_PATIENCE} s; name a file, or write a video into it"
+            f"nothing came through {shown(source)} in {_PATIENCE} s; name a file, or write into it"
         )
     os.set_blocking(pipe, True)
     return os.fdopen(pipe, "rb")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from posetrack.errors import PoseTrackError
+from posetrack.errors import PoseTrackError, shortened
 
 # The parts that the pose networks and the ImageNet classifiers share. `final_layer` is in both and means
 # another thing in each, so taking every key that exists would not do.
@@ -140,7 +140,7 @@ def _hint(model: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
 def _some(items: Sequence[str], what: str, limit: int) -> str:
     """'missing: 12 (a, b, c, and 9 more)'."""
     more = f", and {len(items) - limit} more" if len(items) > limit else ""
-    return f"{what}: {len(items)} ({', '.join(items[:limit])}{more})"
+    return f"{what}: {len(items)} ({', '.join(map(shortened, items[:limit]))}{more})"
 
 
 def _fill(model: nn.Module, own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:

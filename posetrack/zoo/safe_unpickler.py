@@ -16,7 +16,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor
@@ -96,8 +96,11 @@ class _Pairs(Record):
 class _Unpickler(pickle._Unpickler):
     """Builds containers, numbers, strings and dense tensors, and records for everything else.
 
-    The one written in Python: that in C makes room for 2**28 objects where the file says that number.
+    The one written in Python: that in C makes room for 2**28 objects where the file says that number. It,
+    too, makes room for byte arrays before it reads them; weights have none.
     """
+
+    dispatch: ClassVar = {k: v for k, v in pickle._Unpickler.dispatch.items() if k != pickle.BYTEARRAY8[0]}
 
     def __init__(
         self, file: Readable, path: Path, storage: Callable[[torch.dtype, str, int], Tensor]
@@ -144,41 +147,58 @@ def _view(storage: Tensor, offset: int, size: Sequence[int], stride: Sequence[in
     return torch.as_strided(storage, size, stride, offset)  # checks the bounds
 
 
+class _Room:
+    """Bytes of a file that are not yet taken: entries that share theirs, or claim more, are a bomb."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if size < 0 or self._left < 0:
+            raise pickle.UnpicklingError("storage larger than the file")
+
+
 def _read_zip(path: Path) -> tuple[Any, list[str]]:
     with zipfile.ZipFile(path) as archive:
         (pickled,) = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
         folder = pickled.removesuffix("data.pkl")
-        if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+        room = _Room(path.stat().st_size)
+
+        def content(name: str) -> bytes:
+            entry = archive.getinfo(f"{folder}{name}")
+            if entry.compress_type != zipfile.ZIP_STORED:  # torch never compresses; a zip bomb does
+                raise pickle.UnpicklingError(f"compressed {name}")
+            room.take(entry.file_size)
+            return archive.read(entry)
+
+        if f"{folder}byteorder" in archive.namelist() and content("byteorder") != b"little":
             raise pickle.UnpicklingError("written on a big-endian machine")
         storages: dict[str, Tensor] = {}
 
         def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
             if key not in storages:
-                entry = archive.getinfo(f"{folder}data/{key}")
-                if entry.compress_type != zipfile.ZIP_STORED:  # torch never compresses; a zip bomb does
-                    raise pickle.UnpicklingError("compressed storage")
-                data = bytearray(archive.read(entry))
+                data = bytearray(content(f"data/{key}"))
                 storages[key] = torch.frombuffer(data, dtype=dtype) if count else torch.empty(0, dtype=dtype)
             return storages[key]
 
-        if archive.getinfo(pickled).compress_type != zipfile.ZIP_STORED:
-            raise pickle.UnpicklingError("compressed objects")
-        unpickler = _Unpickler(io.BytesIO(archive.read(pickled)), path, storage)
+        unpickler = _Unpickler(io.BytesIO(content("data.pkl")), path, storage)
         return unpickler.load(), unpickler.foreign()
 
 
 def _read_legacy(file: mmap.mmap, path: Path) -> tuple[Any, list[str]]:
     """Magic number, protocol, machine, object, list of storages; then every storage as count and bytes."""
-    limit = len(file)
+    room = _Room(len(file))
     storages: dict[str, Tensor] = {}
 
     def none(*_: object) -> NoReturn:
         raise pickle.UnpicklingError("storage in the header")
 
     def storage(dtype: torch.dtype, key: str, count: int) -> Tensor:
-        if count * dtype.itemsize > limit:
-            raise pickle.UnpicklingError("storage larger than the file")
-        return storages.setdefault(key, torch.empty(count, dtype=dtype))  # filled below
+        if key not in storages:
+            room.take(count * dtype.itemsize)
+            storages[key] = torch.empty(count, dtype=dtype)  # filled below
+        return storages[key]
 
     if _Unpickler(file, path, none).load() != _LEGACY_MAGIC:
         raise PoseTrackError(f"{path}: a plain pickle; write weights with torch.save or as safetensors")

@@ -279,7 +279,9 @@ def test_files_in_place_of_the_presets_parts_are_used_and_named(clip: Path, tmp_
 def test_boxes_of_another_video_are_noticed(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "boxes.json").write_text(json.dumps([{"frame": 12, "bbox": [1, 1, 9, 9], "score": 0.9}]))
+    (tmp_path / "boxes.json").write_text(
+        json.dumps([{"frame_index": 12, "bbox": [1, 1, 9, 9], "score": 0.9}])
+    )
     words = ["track", str(clip), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
     assert main([*words, "--no-video"]) == 1
     assert "boxes.json has no box for any of the 12 frames" in complaint(capsys)

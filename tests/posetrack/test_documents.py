@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from posetrack.documents import place, read_json, shortened, shown
+from posetrack.documents import place, read_bytes, read_json, shortened, shown
 from posetrack.errors import InputError
+from posetrack.video import pipe
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,20 @@ def test_files_that_are_no_json(content: bytes, why: str, tmp_path: Path) -> Non
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=why):
         read_json(tmp_path / "a.json")
+
+
+def test_documents_through_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo = tmp_path / "a.json"
+    os.mkfifo(fifo)
+    thread = threading.Thread(target=fifo.write_bytes, args=(b"[1, 2]",))
+    thread.start()
+    assert read_json(fifo) == [1, 2]
+    thread.join()
+    monkeypatch.setattr(pipe, "_PATIENCE", 0.1)
+    with pytest.raises(InputError, match=r"^nothing came through .*a.json in 0\.1 s; name a file"):
+        read_bytes(fifo)
+
+
+def test_a_device_without_end() -> None:
+    with pytest.raises(InputError, match=r"^/dev/zero is a device: name a file$"):
+        read_bytes("/dev/zero")

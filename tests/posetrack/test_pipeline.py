@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import flow
+from posetrack.errors import PoseTrackError
 from posetrack.pipeline import PoseTracker, batched, hide_outside_frame
 from posetrack.pose.estimator import HeatmapEstimator, PoseSettings
 from posetrack.skeletons import Skeleton
@@ -175,3 +177,19 @@ def test_stages_are_timed() -> None:
 def test_batched() -> None:
     frames = [Frame(np.zeros((2, 2, 3), np.uint8), i, 0.0) for i in range(5)]
     assert [[f.index for f in batch] for batch in batched(frames, 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_a_tracker_knows_one_video_at_a_time() -> None:
+    """Two threads with one each are right; who shares one is told, and the newer video is not disturbed."""
+    alone = [tracks.poses.keypoints.tolist() for tracks in run(system("dis:fast"), 1)]
+    with ThreadPoolExecutor() as threads:
+        for tracks in threads.map(run, [system("dis:fast"), system("dis:fast")], [1, 4]):
+            assert [t.poses.keypoints.tolist() for t in tracks] == alone
+    shared = system("dis:fast")
+    older = shared.track(picture(i) for i in range(T))
+    next(older)
+    newer = shared.track(picture(i) for i in range(T))
+    found = [next(newer)]
+    with pytest.raises(PoseTrackError, match="has begun another video, and knows one at a time"):
+        next(older)
+    assert [tracks.poses.keypoints.tolist() for tracks in (*found, *newer)] == alone

@@ -107,7 +107,7 @@ def words(video: Path, out: Path, *more: str) -> list[str]:
 @pytest.fixture
 def numbered(tmp_path: Path) -> Path:
     """Eight seconds: three pieces."""
-    return media.write_video(tmp_path / "long.mp4", media.numbered(200))
+    return media.write_video(tmp_path / "long.mp4", media.numbered(48), fps=6)
 
 
 def test_shards_share_the_pieces_and_the_last_one_joins(
@@ -122,7 +122,7 @@ def test_shards_share_the_pieces_and_the_last_one_joins(
     assert "0 done, 0 running, 0 failed, 1 left\n2 pieces of long videos" in capsys.readouterr().out
     assert main(words(numbered, out, "--shard", "2/2")) == 0
     assert "2 done, 0 kept from before, 0 failed\n" in capsys.readouterr().out
-    assert [t.index for t in read_jsonl(out / "long.jsonl").tracks] == list(range(200))
+    assert [t.index for t in read_jsonl(out / "long.jsonl").tracks] == list(range(48))
     assert main(words(numbered, out)) == 0
     assert "0 done, 1 kept from before, 0 failed" in capsys.readouterr().out
 
@@ -140,10 +140,10 @@ def test_a_piece_that_fails_fails_its_video_and_can_be_tried_again(
     numbered.write_bytes(content)
     os.utime(numbered, (state.st_atime, state.st_mtime))
     assert run.do(joins).failed == 1
-    assert "long.mp4, 2.4 s to 6.0 s failed: long.mp4 is not a video" in capsys.readouterr().err
+    assert "long.mp4, 2.0 s to 6.1 s failed: long.mp4 is not a video" in capsys.readouterr().err
     assert run.do(work, retry_failed=True) == RunResult(done=2, kept=1)
     assert run.do(joins, retry_failed=True).done == 1
-    assert len(read_jsonl(tmp_path / "out" / "long.jsonl").tracks) == 200
+    assert len(read_jsonl(tmp_path / "out" / "long.jsonl").tracks) == 48
 
 
 def half_written(path: Path) -> bool:
@@ -154,7 +154,8 @@ def half_written(path: Path) -> bool:
         return False
 
 
-def test_after_a_kill_in_mid_piece_only_what_is_missing_is_done(numbered: Path, tmp_path: Path) -> None:
+def test_after_a_kill_in_mid_piece_only_what_is_missing_is_done(tmp_path: Path) -> None:
+    numbered = media.write_video(tmp_path / "long.mp4", media.numbered(200))
     out = tmp_path / "out"
     command = [sys.executable, "-m", "posetrack", *words(numbered, out)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

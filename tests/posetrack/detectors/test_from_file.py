@@ -112,7 +112,13 @@ IN_ORDER = [0, 1, 2, 3]
         ),
         pytest.param(results([0, 1, 2, 3]), None, 4, IN_ORDER, id="ids are frames"),
         pytest.param(results([0, 3], "frame"), None, 4, [0, None, None, 1], id="frames"),
+        pytest.param(results([1, 3], "frame_index"), None, 4, [None, 0, None, 1], id="indices"),
+        pytest.param(results([1, 2, 3, 4], "frame"), None, 4, IN_ORDER, id="frames from 1, all of them"),
         pytest.param(results([0, 3], "frame_id"), None, 4, [0, None, None, 1], id="frame ids"),
+        pytest.param(
+            results([0, 1, 2, 4]), None, 4, [0, 1, 2, None, 3],
+            id="ids are frames, one more than the header says",
+        ),
         pytest.param(results([139, 285, 632, 724]), None, 4, IN_ORDER, id="as many ids as frames"),
         pytest.param(
             results([25, 28]), numbered(25, 4), 4, [0, None, None, 1],
@@ -175,6 +181,34 @@ def test_what_is_ambiguous_is_refused(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["frame", "frame_id", "image_id"])
+@pytest.mark.parametrize(
+    ("numbers", "count", "expected", "said"),
+    [
+        ([1, 2, 3], 4, [None, 0, 1, 2], "1 to 3, are taken as counted from 0"),
+        ([2, 3], 6, [None, None, 0, 1, None, None], "2 to 3, are taken as counted from 0"),
+        ([1, 3], None, [None, 0, None, 1], "1 to 3, are taken as counted from 0"),
+        ([1, 2, 4], 4, [0, 1, None, 2], "1 to 4, are taken as counted from 1"),  # there is no frame 4
+        ([2, 4], 4, [None, 0, None, 1], "2 to 4, are taken as counted from 1"),
+    ],
+)
+def test_numbers_that_may_count_from_0_or_1_are_said(
+    numbers: list[int], count: int | None, expected: list[int | None], said: str, key: str, tmp_path: Path
+) -> None:
+    """Nobody in frame 0 of those that count from 0 looks like nobody in the last of those that do from 1."""
+    detect = CachedDetections.for_video(write(tmp_path, results(numbers, key)), "clip", None, count)
+    assert pictures(detect, len(expected)) == expected
+    assert len(detect.warnings) == 1
+    assert f"its frames, {said}" in detect.warnings[0]
+
+
+def test_pictures_without_the_first_or_the_last_are_said(tmp_path: Path) -> None:
+    """A list without the pictures where nobody is: 1 to 3 of 4."""
+    detect = CachedDetections.for_video(write(tmp_path, data_set(numbered(1, 3))), "clip", None, 4)
+    assert pictures(detect, 4) == [0, 1, 2, None]
+    assert ["its pictures, 1 to 3, are taken as counted from 1" in said for said in detect.warnings] == [True]
+
+
 @pytest.mark.parametrize("to", ["posetrack18", "coco", "coco-dataset"])
 def test_what_was_exported_comes_back_frame_by_frame(to: str, tmp_path: Path) -> None:
     """Also where nobody is in the first frames, and over the pictures of a folder that count from 1."""
@@ -197,6 +231,7 @@ def test_what_was_exported_comes_back_frame_by_frame(to: str, tmp_path: Path) ->
         assert [len(d) for d in found] == [0, 1, 1, 1]
         if to != "posetrack18":  # whose boxes are those of the joints
             assert [d.boxes[0, 3].item() for d in found[1:]] == [2, 3, 4]
+        assert detect.warnings == []
 
 
 def test_a_genuine_posetrack18_file(tmp_path: Path) -> None:
@@ -264,9 +299,11 @@ def test_categories_without_people_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "min_score", "warning"),
     [
-        (results([7], "frame"), 0.0, "has no box for any of the 3 frames"),
-        (results([2, 3], "frame"), 0.0, "has boxes up to frame 3, the video ends with frame 2"),
+        (results([7], "frame_index"), 0.0, "has no box for any of the 3 frames"),
+        (results([2, 3], "frame_index"), 0.0, "has boxes up to frame 3, the video ends with frame 2"),
         (results([0, 1], "frame"), 0.95, "every box scores below 0.95, the least that counts"),
+        ([entry(bbox=[0.2, 0.3, 0.1, 0.4])], 0.0, "no box covers a pixel of the 3 frames: give x, y"),
+        ([entry(bbox=[50, 140, 9, 9])], 0.0, "no box covers a pixel"),
         (results([0], "frame"), 0.0, None),
     ],
 )
@@ -297,6 +334,10 @@ def test_boxes_that_serve_nothing_are_said(
             r"images\[0\].file_name: .*at most 4096",
         ),
         ({"images": [{"id": 1}], "annotations": [entry()]}, r"annotations\[0\].image_id: missing"),
+        (
+            {"images": [{"id": 1}], "annotations": [entry(image_id=77)]},
+            r"annotations\[0\].image_id: 77 is none of images",
+        ),
         ([entry(), 7], r"\[1\]: Input should be an object, got 7"),
         ([entry(bbox=[1, 2, 3])], r"\[0\].bbox: List should have at least 4 items"),
         ([entry(bbox=[1, 2, float("nan"), 4])], r"\[0\].bbox\[2\]: Input should be a finite number, got nan"),

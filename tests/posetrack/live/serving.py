@@ -16,7 +16,7 @@ from posetrack.pipeline import PoseTracker
 from posetrack.presets import load
 from posetrack.video import CameraSource
 
-PATIENCE = 60.0  # seconds: other work may keep the machine busy
+PATIENCE = 600.0  # seconds after which nothing comes any more: other work may keep the machine busy
 
 T = TypeVar("T")
 

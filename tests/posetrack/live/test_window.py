@@ -19,7 +19,7 @@ from posetrack.drawing.strokes import colour_of
 from posetrack.live.display import why_no_window
 from posetrack.results.jsonl import read_jsonl
 from scripts.media import write_video
-from tests.posetrack.live.serving import wait_for
+from tests.posetrack.live.serving import PATIENCE, wait_for
 from tests.posetrack.live.stubs import block
 
 SCREEN = (800, 500)
@@ -108,7 +108,7 @@ def test_the_window_shows_skeletons_records_and_closes_by_keys(display: Display,
         pressing(display, "r", lambda: frames_in(folder) > 0)
         pressing(display, " ", lambda: still(display))
         display.press("q")
-        assert child.communicate(timeout=60)[0].strip().isdecimal()
+        assert child.communicate(timeout=PATIENCE)[0].strip().isdecimal()
         assert child.returncode == 0
     finally:
         child.kill()

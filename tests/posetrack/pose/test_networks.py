@@ -22,6 +22,8 @@ NESTED = "[" * 100_000
         ("input_width", "200", ": both must be multiples of 32"),
         ("sigma", "nan", "say sigma is 'nan', expected a number from 0.1 to 100"),
         ("decoding", "argmax", "its metadata say decoding is 'argmax', expected quarter, dark, udp"),
+        ("heatmap", "abc", "its metadata say heatmap is 'abc', expected gaussian, softmax"),
+        ("unlabelled", "left_ear,tail", "its metadata say unlabelled is 'tail', expected nose, "),
         ("skeleton", "octopus", "for the skeleton 'octopus', which is none of "),
         ("model", "hrnet_" + "9" * 5000, "there is no network 'hrnet_999"),
         ("model", "hrnet:" + NESTED, "describes no network"),

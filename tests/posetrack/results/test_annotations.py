@@ -190,5 +190,5 @@ def test_broken_files_are_named(text: str, line: str, tmp_path: Path) -> None:
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(PoseTrackError, match=r"a\.json: no such file"):
+    with pytest.raises(PoseTrackError, match=r"a\.json: cannot be read: No such file"):
         read_annotations(tmp_path / "a.json")

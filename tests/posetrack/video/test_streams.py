@@ -126,10 +126,9 @@ def test_tries_are_counted_and_end(mjpeg: MjpegServer) -> None:
 
 
 def wait_until(frames: Iterator[object], condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    """However long it takes; the frames end where it never comes."""
     while not condition():
         next(frames)
-        assert time.monotonic() < end
 
 
 def test_rtsp_is_read_and_found_again() -> None:

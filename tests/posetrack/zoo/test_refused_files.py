@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,5 +123,54 @@ def test_compressed_objects_are_refused_unread(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02" + b"]" * 10**7 + b".")
     assert path.stat().st_size < 20_000
-    with pytest.raises(PoseTrackError, match="compressed objects"):
+    with pytest.raises(PoseTrackError, match=r"compressed data\.pkl"):
         read_checkpoint(path)
+
+
+class _Storages(pickle.Pickler):
+    """Writes a complex number n as a storage of n floats."""
+
+    def persistent_id(self, content: Any) -> Any:
+        if isinstance(content, complex):
+            return ("storage", torch.FloatStorage, str(content), "cpu", int(content.real), None)
+        return None
+
+
+def _hundred_storages(path: Path) -> None:
+    """Each as large as the file, without their bytes."""
+    with path.open("wb") as file:
+        for head in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}):
+            pickle.dump(head, file, protocol=2)
+        _Storages(file, protocol=2).dump([complex(250_000 + n) for n in range(100)])
+        file.write(bytes(1_000_000))
+
+
+def _compressed_byte_order(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"N.", zipfile.ZIP_STORED)
+        archive.writestr("a/byteorder", bytes(50_000_000))
+
+
+def _byte_array(path: Path) -> None:
+    path.write_bytes(b"\x80\x05\x96" + (2**28).to_bytes(8, "little") + b".")
+
+
+@pytest.mark.parametrize(
+    ("bomb", "reason"),
+    [
+        (_hundred_storages, "storage larger than the file"),
+        (_compressed_byte_order, "compressed byteorder"),
+        (_byte_array, "150"),
+    ],
+)
+def test_no_file_takes_more_memory_than_it_has_bytes(
+    bomb: Callable[[Path], None], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.pth"
+    bomb(path)
+    tracemalloc.start()
+    with pytest.raises(PoseTrackError, match=rf"damaged or cut off \({reason}\)"):
+        read_checkpoint(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000
