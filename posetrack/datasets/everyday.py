@@ -2,7 +2,6 @@
 
     photos = read_everyday(Path("../shared/data/people"), "train")
     images = read_photo_images(Path("../shared/data/people"), "train", photos)
-    people = with_joints(photos)
 
 Photos of COCO, MPII, Pascal VOC, Stanford 40 and Human-Parts (humanv2), for research only. Their names begin
 with the source, "coco/000000000086.jpg": two sources may use the same file name.
@@ -95,16 +94,6 @@ def read_photo_images(folder: Path, split: Split, photos: Iterable[EverydayPhoto
         pictures = read_tar_images([folder / f"{source}_{split}.tar"], names)
         images |= {f"{source}/{name}": picture for name, picture in pictures.items()}
     return images
-
-
-def with_joints(photos: Iterable[EverydayPhoto]) -> list[Person]:
-    """Everybody with a human joint, as pose training and its validation take people."""
-    return [
-        as_person(photo, person)
-        for photo in photos
-        for person in photo.people
-        if person.labelled.any() and not person.crowd
-    ]
 
 
 def read_everyday_people(folder: Path) -> PoseData:
