@@ -1,4 +1,4 @@
-"""docs/paper.md says what the code says: its figures are counted again, its commands are read by the parser."""
+"""docs/paper.md says what the code says: figures are counted again, commands read by the parser."""
 
 from __future__ import annotations
 
