@@ -8,7 +8,6 @@ N people, K joints. ImageNet, which has no people, is in imagenet.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from posetrack.benchmarks.result import (
 from posetrack.benchmarks.testsets import coco_results, coco_test, mpii_test
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
-from posetrack.datasets.mpii import crop_box, read_mpii_truth
+from posetrack.datasets.mpii import crop_box, entries_of, read_mpii_truth
 from posetrack.datasets.pictures import read_picture
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document
@@ -96,11 +95,11 @@ def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         return mpii_test(estimator, root, options)
     truth = read_mpii_truth(root / "annot" / "gt_valid.mat")
     path = root / "annot" / "valid.json"
+    entries = entries_of(path)
     try:
-        entries = json.loads(path.read_bytes())
         names = [str(entry["image"]) for entry in entries]
         boxes = np.stack([crop_box(np.array(e["center"], np.float64), float(e["scale"])) for e in entries])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise PoseTrackError(f"{path}: not HRNet's list of MPII people ({error}): fetch it again") from None
     if len(names) != len(truth.joints):
         raise PoseTrackError(

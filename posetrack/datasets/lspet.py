@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from posetrack.datasets.archives import read_tar_images
 from posetrack.datasets.boxes import BoxData, read_boxes, read_pictures, upright_weights, with_labelled_person
 from posetrack.datasets.people import (
     HeldOut,
@@ -18,7 +19,6 @@ from posetrack.datasets.people import (
     near_duplicates_of,
     pose_type,
     read_people,
-    read_tar_images,
     view,
 )
 from posetrack.skeletons import POSETRACK18

@@ -93,11 +93,18 @@ def test_pictures_go_by_source_and_file(tmp_path):
     assert images["coco/a.jpg"][0, 0].tolist() == [200, 100, 50]
 
 
-@pytest.mark.parametrize("content", [None, "no json", '[{"file": "a.jpg"}]'])
-def test_a_file_that_is_missing_or_of_another_kind(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"coco_train.json: cannot be read"),
+        ("no json", r"coco_train.json: not JSON"),
+        ('[{"file": "a.jpg"}]', r"coco_train.json is no list of everyday photos"),
+    ],
+)
+def test_a_file_that_is_missing_or_of_another_kind(tmp_path, content, message):
     if content is not None:
         (tmp_path / "coco_train.json").write_text(content)
-    with pytest.raises(InputError, match=r"coco_train.json is no list of everyday photos"):
+    with pytest.raises(InputError, match=message):
         read_everyday(tmp_path, "train", ("coco",))
 
 
