@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.benchmarks.calibrate import Reliability, fit, reliability
-from posetrack.benchmarks.detector import OVERLAP, matched
+from posetrack.benchmarks.detector import OVERLAP, SURE, matched
 from posetrack.benchmarks.everyday import AREA, EverydaySet, look
 from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.benchmarks.pose_report import HIT
@@ -32,7 +32,6 @@ from posetrack.types import Frame
 Floats = NDArray[np.float64]
 SHOWN = 0.2  # box score from which a person counts
 TORSO = 0.74  # roots of a person's area: the median of COCO's validation people with a torso
-SURE = 0.5  # score of a labelled box from which it is wanted
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,3 @@ def read_lspet_boxes(folder: Path) -> BoxData:
     places = read_pictures([folder / "backgrounds.tar"], folder / "backgrounds_boxes.json")
     weights = upright_weights(folder / "lspet_train.json", pictures)
     return BoxData("lspet", pictures, weights.tolist(), places[PLACES_HELD_OUT:])
-
-
-def read_rendered_boxes(folder: Path) -> BoxData:
-    """The same people as `read_rendered`, with their boxes."""
-    pictures = read_pictures([folder / "people.tar"], folder / "people.json")
-    return BoxData("rendered", pictures, [1.0] * len(pictures))

@@ -21,7 +21,6 @@ from posetrack.datasets.lspet import (
     read_lspet,
     read_lspet_boxes,
     read_rendered,
-    read_rendered_boxes,
 )
 from posetrack.datasets.mpii import read_mpii
 from posetrack.datasets.people import HeldOut, PoseData
@@ -61,7 +60,6 @@ HELD_OUT: Mapping[str, Callable[[Path, Recipe], Sequence[HeldOut]]] = {
 BOXES: Mapping[str, Callable[[Path, Path], BoxData]] = {
     "lspet": lambda root, labels: read_lspet_boxes(root),
     "everyday": read_everyday_boxes,
-    "rendered": lambda root, labels: read_rendered_boxes(root),
 }
 
 
