@@ -6,8 +6,6 @@ report.ap, report.ap50, found_by_height(truths, detections, score=0.4)
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou
+from posetrack.evaluation.coco import PERSON, summarised
 from posetrack.evaluation.numbers import columns, or_none
 from posetrack.types import Detections, Floats
 
-PERSON = 1
 OVERLAP = 0.5  # IoU from which a box has found a person
 INSIDE = 0.5  # share of a box within an ignored region from which it is not counted as false
 HEIGHTS = (0, 24, 48, 96, 192)  # pixels of the stored picture, where a class begins
@@ -78,28 +76,12 @@ def evaluate_boxes(truths: Sequence[BoxTruth], detections: Sequence[Detections])
         truths: of the pictures.
         detections: of the same pictures, with low scores too: AP is an area under a curve.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     results = [
         {"image_id": n, "category_id": PERSON, "bbox": _xywh(box), "score": float(score)}
         for n, found in enumerate(detections, 1)
         for box, score in zip(found.boxes, found.scores, strict=True)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints every step
-        wanted, given = COCO(), COCO()
-        wanted.dataset = _document(truths)
-        wanted.createIndex()
-        if results:
-            given = wanted.loadRes(results)
-        else:  # loadRes fails on an empty list
-            given.dataset = {**wanted.dataset, "annotations": []}
-            given.createIndex()
-        evaluator = COCOeval(wanted, given, "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return BoxReport(*(float("nan") if value < 0 else 100 * float(value) for value in evaluator.stats[:6]))
+    return BoxReport(*summarised(_document(truths), results, "bbox")[:6])
 
 
 def found_by_height(truths: Sequence[BoxTruth], detections: Sequence[Detections], score: float) -> Found:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,8 @@ def evaluate_coco(
     listed = {image["id"] for image in document["images"]}
     _check(found, listed, len(skeleton))
     chosen = sorted(listed if images is None else listed & set(images))
-    return CocoReport(*_summarise(_complete(document, skeleton), found, chosen, skeleton))
+    complete = _complete(document, skeleton)
+    return CocoReport(*summarised(complete, found, "keypoints", chosen, skeleton.sigmas))
 
 
 def _check(results: Sequence[Result], listed: Collection[int], joints: int) -> None:
@@ -158,10 +159,20 @@ def _complete(document: Document, skeleton: Skeleton) -> dict[str, Any]:
     }
 
 
-def _summarise(
-    truth: dict[str, Any], results: list[Result], images: list[int], skeleton: Skeleton
+def summarised(
+    truth: Document,
+    results: Sequence[Result],
+    kind: Literal["keypoints", "bbox"],
+    images: Sequence[int] | None = None,
+    sigmas: NDArray[np.floating] | None = None,
 ) -> list[float]:
-    """The ten numbers, percent."""
+    """The numbers that COCOeval.summarize prints, percent; NaN where the truth has nobody of that size.
+
+    Args:
+        truth: with all fields that pycocotools needs.
+        images: ids of the pictures to count; None is all.
+        sigmas: of the keypoints.
+    """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -170,13 +181,15 @@ def _summarise(
         wanted.dataset = truth
         wanted.createIndex()
         if results:
-            given = wanted.loadRes(results)
+            given = wanted.loadRes(list(results))
         else:  # loadRes fails on an empty list
             given.dataset = {**truth, "annotations": []}
             given.createIndex()
-        evaluator = COCOeval(wanted, given, "keypoints")
-        evaluator.params.imgIds = images
-        evaluator.params.kpt_oks_sigmas = skeleton.sigmas
+        evaluator = COCOeval(wanted, given, kind)
+        if images is not None:
+            evaluator.params.imgIds = images
+        if sigmas is not None:
+            evaluator.params.kpt_oks_sigmas = sigmas
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
