@@ -1,8 +1,7 @@
 """What many videos cost on many machines: docs/scale.md, computed from what is measured here.
 
     python -m scripts.benchmark_scale measure --out throughput.json         # some minutes
-    python -m scripts.benchmark_cluster --tasks 10000 --engine here >> tiny.jsonl      # and jobs, and ray
-    python -m scripts.benchmark_scale page --throughput throughput.json --tiny tiny.jsonl
+    python -m scripts.benchmark_scale page --throughput throughput.json
 
 Every variant has one turn in each round, as a command in processes of its own. Beside the clock, the
 processor's time of all of them is counted: on a machine with other work, that tells what an idle one does.
@@ -22,11 +21,11 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from posetrack import __version__
-from posetrack.commands.flags import Command, parse
+from posetrack.commands.flags import Command
 from posetrack.runtime.machine import describe_machine
 from posetrack.video import VideoWriter, open_video
 from scripts import media
+from scripts.cli import run
 from scripts.markdown import fill_file, table
 
 ROOT = Path(__file__).parents[1]
@@ -90,17 +89,11 @@ def timed(words: list[str], threads: str) -> dict[str, float]:
 def page(
     *,
     throughput: Annotated[Path, "JSON of measure"],
-    tiny: Annotated[Path, "lines of scripts.benchmark_cluster"],
 ) -> None:
     """Fill docs/scale.md."""
     measured = json.loads(throughput.read_text())
-    engines = [json.loads(line) for line in tiny.read_text().splitlines()]
-    for name, text in {
-        "throughput": throughput_table(measured),
-        "engines": engine_table(engines),
-        "thousand hours": hours_table(measured),
-    }.items():
-        fill_file(PAGE, name, text)
+    fill_file(PAGE, "throughput", throughput_table(measured))
+    fill_file(PAGE, "thousand hours", hours_table(measured))
 
 
 def throughput_table(measured: dict[str, Any]) -> str:
@@ -139,18 +132,6 @@ def _median(runs: list[dict[str, float]], what: str) -> float:
     return median(run[what] for run in runs)
 
 
-def engine_table(engines: list[dict[str, Any]]) -> str:
-    rows = []
-    for e in engines:
-        memory = f"{e['driver_mb_at_a_tenth']:.0f} / {e['driver_mb_at_the_end']:.0f}"
-        times = [
-            f"{e[name]:.1f}" for name in ("start_up_s", "ms_per_task", "cpu_ms_per_task", "second_call_s")
-        ]
-        rows.append([e["engine"], e["tasks"], *times, memory])
-    head = "engine | tasks: | start-up, s: | ms per task by the clock: | processor ms per task: | "
-    return table(f"{head}second call, s: | driver MB after a tenth / at the end:", rows)
-
-
 def hours_table(measured: dict[str, Any]) -> str:
     """How long a thousand hours of video take so many machines of two idle cores, and what limits them."""
     two, drawing = (cpu_ms(measured, name) / 1000 for name in (list(VARIANTS)[2], DRAWING))  # seconds a frame
@@ -184,11 +165,5 @@ def _time(seconds: float) -> str:
 COMMANDS: dict[str, Command] = {"measure": measure, "page": page}
 
 
-def main() -> int:
-    about = (__doc__ or "").split("\n")[0]
-    command, values = parse("python -m scripts.benchmark_scale", about, __version__, COMMANDS, sys.argv[1:])
-    return command(**values) or 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("benchmark_scale", __doc__, COMMANDS))

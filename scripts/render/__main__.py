@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from posetrack import __version__
-from posetrack.commands.flags import Command, parse
+from posetrack.commands.flags import Command
 from posetrack.errors import PoseTrackError
 from posetrack.files import refuse_existing
+from scripts.cli import run
 from scripts.render import plays
 from scripts.render.bodies import Library
 from scripts.render.film import film, stills
@@ -142,15 +142,5 @@ def _film(
 COMMANDS: dict[str, Command] = {"demo": demo, "clips": clips, "crowd": crowd, "people": people}
 
 
-def main() -> int:
-    try:
-        about = (__doc__ or "").split("\n")[0]
-        command, values = parse("python -m scripts.render", about, __version__, COMMANDS, sys.argv[1:])
-        return command(**values) or 0
-    except PoseTrackError as error:
-        print(f"render: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("render", __doc__, COMMANDS))
