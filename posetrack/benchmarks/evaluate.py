@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.benchmarks.everyday import everyday
-from posetrack.benchmarks.pck import joint_errors
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.posetrack import posetrack
 from posetrack.benchmarks.predict import find_people
@@ -28,6 +27,7 @@ from posetrack.benchmarks.result import (
     listed_poses,
 )
 from posetrack.benchmarks.testsets import coco_results, coco_test, mpii_test
+from posetrack.benchmarks.validate import errors_of
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.mpii import crop_box, entries_of, read_mpii_truth
@@ -131,16 +131,10 @@ def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmar
         people = held_out.people
         names = [person.image for person in people]
         boxes = np.stack([person.box for person in people])
-        images = held_out.images
-        seen = find_people(
-            estimator, names, boxes, np.ones(len(names), np.float32), images.__getitem__, "lspet"
-        )
+        ones = np.ones(len(names), np.float32)
+        seen = find_people(estimator, names, boxes, ones, held_out.images.__getitem__, "lspet")
         points, joint_scores = seen.joints(POSETRACK18)
-        labelled = np.stack([person.labelled for person in people])
-        pseudo = np.stack([person.pseudo for person in people])
-        labels = np.stack([person.keypoints for person in people]).astype(np.float64)
-        counted = labelled & ~pseudo if held_out.human_only else labelled
-        errors = joint_errors(points, labels, labelled, counted, POSETRACK18)
+        errors = errors_of(points, held_out, POSETRACK18)
         total = {"Mean": errors.pck()}
         joints, poses = by_joint(errors, POSETRACK18), by_pose(errors, held_out, POSETRACK18)
         metrics[held_out.name] = {

@@ -59,7 +59,7 @@ def read_lspet(folder: Path) -> PoseData:
 
 
 def read_rendered(folder: Path) -> PoseData:
-    """People of scripts/render_people.py."""
+    """People of `python -m scripts.render people`."""
     people = read_people(folder / "people.json", POSETRACK18)
     images = read_tar_images([folder / "people.tar"], {person.image for person in people})
     return PoseData("rendered", POSETRACK18, people, images)
