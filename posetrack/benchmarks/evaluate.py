@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from posetrack.benchmarks.everyday import everyday
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.posetrack import posetrack
-from posetrack.benchmarks.predict import find_people
+from posetrack.benchmarks.predict import find_labelled, find_people
 from posetrack.benchmarks.result import (
     BenchmarkResult,
     Options,
@@ -54,9 +54,7 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         ids, boxes = _coco_boxes(document)
         scores = np.ones(len(ids), np.float32)
     else:
-        detected = read_detections(options.boxes, names, options.box_score)
-        ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
-        scores = np.array([d.score for d in detected], np.float32)
+        ids, boxes, scores = read_detections(options.boxes, names, options.box_score)
     folder = picture_folder(root, options.split)
     seen, results = coco_results(estimator, folder, names, ids, boxes, scores, options)
     counted = [image_id for image_id, name in names.items() if name not in seen.lost]
@@ -130,9 +128,7 @@ def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmar
     for held_out in read_held_out(root):
         people = held_out.people
         names = [person.image for person in people]
-        boxes = np.stack([person.box for person in people])
-        ones = np.ones(len(names), np.float32)
-        seen = find_people(estimator, names, boxes, ones, held_out.images.__getitem__, "lspet")
+        seen = find_labelled(estimator, people, held_out.images, "lspet")
         points, joint_scores = seen.joints(POSETRACK18)
         errors = errors_of(points, held_out, POSETRACK18)
         total = {"Mean": errors.pck()}

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from posetrack.benchmarks.calibrate import Reliability, fit, reliability
 from posetrack.benchmarks.detector import OVERLAP, SURE, matched
-from posetrack.benchmarks.everyday import AREA, EverydaySet, look
+from posetrack.benchmarks.everyday import AREA, EverydaySet
 from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.benchmarks.pose_report import HIT
+from posetrack.benchmarks.predict import find_labelled
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture
 from posetrack.datasets.everyday import EverydayPhoto
@@ -93,7 +94,7 @@ def joint_cases(scores: NDArray[np.floating], errors: Errors, names: Sequence[st
 
 def everyday_joint_cases(estimator: HeatmapEstimator, data: EverydaySet) -> Cases:
     """The same of everyday people; those without a labelled torso have the usual one for their area."""
-    seen = look(estimator, data)
+    seen = find_labelled(estimator, data.people, data.images, "everyday")
     points, scores = seen.joints(POSETRACK18)
     labels = np.stack([person.keypoints for person in data.people]).astype(np.float64)
     labelled = np.stack([person.labelled for person in data.people])

@@ -39,9 +39,7 @@ def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Benc
             f"--split {options.split} has no labelled boxes: give --boxes of `posetrack detect`"
         )
     names = image_names(root / "annotations" / f"image_info_{options.split}2017.json")
-    detected = read_detections(options.boxes, names, options.box_score)
-    ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
-    scores = np.array([d.score for d in detected], np.float32)
+    ids, boxes, scores = read_detections(options.boxes, names, options.box_score)
     seen, results = coco_results(estimator, picture_folder(root, "test"), names, ids, boxes, scores, options)
     table = f"{len(results)} poses, no labels to measure them by: --save them and send them to COCO's server"
     return benchmark_result(seen, ids, {}, table, results)

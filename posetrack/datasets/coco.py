@@ -1,13 +1,12 @@
 """COCO 2017 keypoints in the official folders, boxes cleaned and people chosen as by HRNet's official code.
 
 data = read_coco(Path("coco"), "train")     # annotations/person_keypoints_train2017.json, train2017/
-boxes = read_detections(Path("COCO_val2017_detections_AP_H_56_person.json"), image_names(annotations))
+ids, boxes, scores = read_detections(Path("COCO_val2017_detections_AP_H_56_person.json"), image_names(file))
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,6 @@ from posetrack.errors import InputError
 from posetrack.skeletons import COCO17
 
 PERSON = 1  # category
-
-
-@dataclass(frozen=True, eq=False)
-class DetectedBox:
-    """A person as a detector saw them."""
-
-    image: str  # name of the picture
-    image_id: int
-    box: NDArray[np.float32]  # (4,) x1, y1, x2, y2 in pixels
-    score: float
 
 
 def annotation_file(root: Path, split: str) -> Path:
@@ -126,26 +115,32 @@ def image_names(annotations: Path) -> dict[int, str]:
         raise InputError(f"{annotations} lists no pictures ({error!r}): give a COCO JSON") from None
 
 
-def read_detections(path: Path, names: Mapping[int, str], lowest_score: float = 0.0) -> list[DetectedBox]:
+def read_detections(
+    path: Path, names: Collection[int], lowest_score: float = 0.0
+) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32]]:
     """Person boxes of a COCO detection result file, in its order, as they are (not cleaned).
 
     Args:
-        names: file name of each picture by image id, as `image_names`; boxes in other pictures are left out.
+        names: ids of the pictures, such as those of `image_names`; boxes in others are left out.
         lowest_score: boxes below it are left out (IMAGE_THRE of the official code, 0).
+
+    Returns:
+        Ids of their pictures, boxes (N, 4) x1, y1, x2, y2 in pixels, and scores (N,).
 
     Raises:
         InputError: no such list, or no person box in any of the pictures.
     """
-    boxes = []
+    ids, boxes, scores = [], [], []
     try:
         for found in read_json(path):
             score, image = float(found["score"]), found["image_id"]
             if found["category_id"] == PERSON and score >= lowest_score and image in names:
                 x, y, w, h = found["bbox"]
-                box = np.array([x, y, x + w, y + h], np.float32)
-                boxes.append(DetectedBox(names[image], image, box, score))
+                ids.append(image)
+                boxes.append(np.array([x, y, x + w, y + h], np.float32))
+                scores.append(score)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no COCO detection result list ({error!r}): give one") from None
     if not boxes:
         raise InputError(f"{path}: no person box in any of the {len(names)} pictures: give the right file")
-    return boxes
+    return ids, np.stack(boxes), np.array(scores, np.float32)
