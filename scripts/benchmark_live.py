@@ -9,9 +9,9 @@ moment is when the picture was grabbed, and drawn is when OpenCV has it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import cv2
 import numpy as np
@@ -38,6 +38,7 @@ from posetrack.sinks import Sink
 from posetrack.types import Frame, Tracks
 from posetrack.video import CameraSource, VideoWriter, open_video
 from posetrack.video.upright import Image
+from scripts.cli import run
 from scripts.markdown import fill_file, table
 from scripts.report.clips import score_of
 
@@ -248,24 +249,23 @@ def sparse_table(system: PoseTracker) -> str:
 Part = Literal["latency", "detections"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", nargs="+", choices=get_args(Part), default=get_args(Part))
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--document", type=Path, help="its tables are filled in")
-    options = parser.parse_args()
+def measure(
+    *,
+    only: Annotated[list[Part] | None, "these parts; default: all"] = None,
+    seconds: Annotated[float, "of each measurement"] = 60.0,
+    document: Annotated[Path | None, "its tables are filled in"] = None,
+) -> None:
+    """Measure, print, fill the document."""
     system = load("light", "cpu")
     tables: dict[str, str] = {}
-    if "detections" in options.only:
+    if "detections" in (only or get_args(Part)):
         tables["detections"] = sparse_table(system)
-    if "latency" in options.only:
-        tables["latency"] = latency_table(list(latencies(system, options.seconds)))
+    if "latency" in (only or get_args(Part)):
+        tables["latency"] = latency_table(list(latencies(system, seconds)))
     for name, lines in tables.items():
         print(lines)
-        if options.document:
-            fill_file(options.document, name, lines)
+        if document:
+            fill_file(document, name, lines)
 
 
 def latencies(system: PoseTracker, seconds: float) -> Iterator[Delays]:
@@ -289,4 +289,4 @@ def latency_table(runs: Sequence[Delays]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("benchmark_live", __doc__, {"measure": measure}))

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from posetrack.benchmarks.detector import OVERLAP, SURE, compare
+from posetrack.benchmarks.detector import SURE, compare
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.detectors.light import LightDetector
+from posetrack.evaluation.boxes import OVERLAP
 from posetrack.presets import LIGHT
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Frame

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou, nms
+from posetrack.training.tasks.teacher_joints import onnx_session
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -60,11 +61,7 @@ class YoloxTeacher(BoxTeacher):
     side, floor = 416, 0.03
 
     def __init__(self, path: str | Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.session = onnx_session(path)
         self.input = self.session.get_inputs()[0].name
         cells = [(self.side // s, s) for s in (8, 16, 32)]
         grids = [np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) for n, _ in cells]
