@@ -31,7 +31,7 @@ from posetrack.benchmarks.validate import errors_of
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
 from posetrack.datasets.mpii import crop_box, entries_of, read_mpii_truth
-from posetrack.datasets.pictures import read_picture
+from posetrack.datasets.pictures import Folder
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document
 from posetrack.evaluation.mpii import head_sizes, pckh
@@ -103,14 +103,8 @@ def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         raise PoseTrackError(
             f"{path} lists {len(names)} people, gt_valid.mat {len(truth.joints)}: take both from one release"
         )
-    seen = find_people(
-        estimator,
-        names,
-        boxes,
-        np.ones(len(names), np.float32),
-        lambda name: read_picture(root / "images" / name),
-        "mpii",
-    )
+    pictures = Folder(root / "images", names)
+    seen = find_people(estimator, names, boxes, np.ones(len(names)), pictures.__getitem__, "mpii")
     points, joint_scores = seen.joints(MPII16)
     there, heads = seen.there, head_sizes(truth.head_boxes)
     report = pckh(points[there], truth.joints[there], ~truth.missing[there], heads[there])
