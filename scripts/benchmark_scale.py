@@ -1,7 +1,6 @@
 """What many videos cost on many machines: docs/scale.md, computed from what is measured here.
 
-    python -m scripts.benchmark_scale measure --out throughput.json         # some minutes
-    python -m scripts.benchmark_scale page --throughput throughput.json
+    python -m scripts.benchmark_scale         # some minutes; prints all numbers and fills the document
 
 Every variant has one turn in each round, as a command in processes of its own. Beside the clock, the
 processor's time of all of them is counted: on a machine with other work, that tells what an idle one does.
@@ -21,7 +20,6 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from posetrack.commands.flags import Command
 from posetrack.runtime.machine import describe_machine
 from posetrack.video import VideoWriter, open_video
 from scripts import media
@@ -46,8 +44,8 @@ NETWORK = 125.0  # megabytes a second of a shared folder: one gigabit
 
 def measure(
     *,
-    out: Annotated[Path, "JSON"],
     rounds: Annotated[int, "turns of each variant"] = 3,
+    document: Annotated[Path, "whose tables are filled"] = PAGE,
 ) -> None:
     """Seconds and processor seconds of every variant, in turns."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in [*VARIANTS, DRAWING, *STARTS]}
@@ -70,8 +68,10 @@ def measure(
             print(number, {name: done[-1] for name, done in runs.items()}, flush=True)
         bytes_read = videos[0].stat().st_size / FRAMES
         bytes_written = sum(Path(folder, f"0.{end}").stat().st_size for end in ("mp4", "jsonl")) / FRAMES
-    content = {"runs": runs, "read": bytes_read, "written": bytes_written, **describe_machine("cpu")}
-    out.write_text(json.dumps(content, indent=1) + "\n")
+    measured = {"runs": runs, "read": bytes_read, "written": bytes_written}
+    print(json.dumps({**measured, **describe_machine("cpu")}, indent=1))
+    fill_file(document, "throughput", throughput_table(measured))
+    fill_file(document, "thousand hours", hours_table(measured))
 
 
 def timed(words: list[str], threads: str) -> dict[str, float]:
@@ -84,16 +84,6 @@ def timed(words: list[str], threads: str) -> dict[str, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"wall": round(time.perf_counter() - start, 2), "cpu": round(cpu, 2)}
-
-
-def page(
-    *,
-    throughput: Annotated[Path, "JSON of measure"],
-) -> None:
-    """Fill docs/scale.md."""
-    measured = json.loads(throughput.read_text())
-    fill_file(PAGE, "throughput", throughput_table(measured))
-    fill_file(PAGE, "thousand hours", hours_table(measured))
 
 
 def throughput_table(measured: dict[str, Any]) -> str:
@@ -162,8 +152,5 @@ def _time(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days" if seconds > 2 * 86400 else f"{seconds / 3600:.1f} h"
 
 
-COMMANDS: dict[str, Command] = {"measure": measure, "page": page}
-
-
 if __name__ == "__main__":
-    sys.exit(run("benchmark_scale", __doc__, COMMANDS))
+    sys.exit(run("benchmark_scale", __doc__, {"measure": measure}))
