@@ -9,9 +9,9 @@ which must be measured anew.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -19,24 +19,16 @@ from torch import Tensor
 from posetrack import zoo
 from posetrack.errors import PoseTrackError
 from posetrack.training.export import write
+from scripts.cli import run
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
-    parser.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1")
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    try:
-        average(given.first, given.second, given.share, given.out)
-    except PoseTrackError as error:
-        sys.exit(f"average_weights.py: {error}")
-
-
-def average(first: Path, second: Path, share: float, out: Path) -> None:
+def average(
+    first: Path,
+    second: Path,
+    *,
+    out: Annotated[Path, "file to write"],
+    share: Annotated[float, "of the second, 0 to 1"] = 0.5,
+) -> None:
     """Write (1 - share) of the first and `share` of the second, in the first's precision.
 
     Raises:
@@ -56,4 +48,4 @@ def _mean(one: Tensor, two: Tensor, share: float) -> Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("average_weights", __doc__, {"average": average}))

@@ -10,7 +10,6 @@ tests hold the evaluator to, motmetrics inside; it reads the same files.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -18,9 +17,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+
+from scripts.cli import run
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = {
@@ -86,23 +87,25 @@ def measure(folder: Path, command: str) -> tuple[float, float, float]:
     return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("annotations", type=Path, help="folder of PoseTrack 2018 annotation files")
-    parser.add_argument("--sequences", type=int, default=20, help="how many of them to take")
-    parser.add_argument("--scales", type=int, nargs="+", default=[1, 4, 16], help="times over")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+def benchmark(
+    annotations: Annotated[Path, "folder of PoseTrack 2018 annotation files"],
+    *,
+    sequences: Annotated[int, "how many of them to take"] = 20,
+    scales: Annotated[list[int] | None, "times over; default: 1, 4 and 16"] = None,
+    seed: Annotated[int, "of the noise"] = 0,
+) -> None:
+    """Time the evaluator and the loop."""
+    times = scales or [1, 4, 16]
     print("who        scale  frames    poses   wall s    CPU s  peak MB")
-    for scale in options.scales:
+    for scale in times:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            frames, poses = write_folders(options.annotations, folder, options.sequences, scale, options.seed)
+            frames, poses = write_folders(annotations, folder, sequences, scale, seed)
             for who, command in COMMANDS.items():
-                if who == "ours" or scale == min(options.scales):  # the loop is slow
+                if who == "ours" or scale == min(times):  # the loop is slow
                     wall, cpu, peak = measure(folder, command)
                     print(f"{who:9}  {scale:5}  {frames:6}  {poses:7}  {wall:7.2f}  {cpu:7.2f}  {peak:7.0f}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("benchmark_evaluator", __doc__, {"benchmark": benchmark}))

@@ -1,28 +1,25 @@
-"""How late `posetrack live` is: from capture to drawn, in the browser and in a window, and with many clients.
+"""How late `posetrack live` is: from capture to drawn, in the browser and in a window.
 
-    xvfb-run -a python -m scripts.benchmark_live --seconds 60 --document docs/live.md --plot docs/live.png
+    xvfb-run -a python -m scripts.benchmark_live --document docs/live.md
 
 The browser is Debian's chromium (headless) with a camera that plays the demo clip; the moment of capture is
 the one that chromium gives with each picture, and drawn is when the skeletons are on the canvas. The window's
-moment is when the picture was grabbed, and drawn is when OpenCV has it. Clients of the load test are programs
-that keep to the page's rules: two pictures on the way, the next when the server is free for it.
+moment is when the picture was grabbed, and drawn is when OpenCV has it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import cv2
 import numpy as np
@@ -41,8 +38,8 @@ from posetrack.sinks import Sink
 from posetrack.types import Frame, Tracks
 from posetrack.video import CameraSource, VideoWriter, open_video
 from posetrack.video.upright import Image
+from scripts.cli import run
 from scripts.markdown import fill_file, table
-from scripts.plots import BLUE, MUTED, ORANGE, headline, panels, save
 from scripts.report.clips import score_of
 
 DEMO = Path(__file__).parents[1] / "posetrack" / "demo"
@@ -109,8 +106,8 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
 
 
 @contextmanager
-def serving(system: PoseTracker, clients: int = 8) -> Iterator[PageServer]:
-    with PageServer(Hub(lambda name: system, max_clients=clients), Address(port=0)) as server:
+def serving(system: PoseTracker) -> Iterator[PageServer]:
+    with PageServer(Hub(lambda name: system), Address(port=0)) as server:
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -210,58 +207,6 @@ def in_window(system: PoseTracker, name: str, views: Sequence[Image], seconds: f
     return Delays(name, points[:, 0], points[:, 1], meter.mean())
 
 
-# ---- many clients
-
-
-def with_clients(
-    system: PoseTracker, name: str, views: Sequence[Image], clients: int, seconds: float
-) -> list[Delays]:
-    """Each client's own delays; they run in a process of their own."""
-    with tempfile.TemporaryDirectory() as folder, serving(system, clients) as server:
-        path = Path(folder, "pictures.npz")
-        np.savez(path, *[np.frombuffer(_jpeg(view), np.uint8) for view in views])
-        command = [sys.executable, "-m", "scripts.live_clients", str(server.port), str(clients)]
-        meter = _Load()
-        done = subprocess.run(
-            [*command, str(path), str(seconds + WARM)], check=True, stdout=subprocess.PIPE, text=True
-        )
-        load_now = meter.mean()
-    found = []
-    for n, client in enumerate(json.loads(done.stdout)):
-        points = np.array([point for point in client if point[0] > WARM]).reshape(-1, 2)
-        found.append(Delays(f"{name}, client {n + 1}", points[:, 0], points[:, 1], load_now))
-    return found
-
-
-def slowed(system: PoseTracker, factor: float) -> PoseTracker:
-    """The same with networks that take `factor` times as long."""
-
-    class Slow:
-        def __init__(self, part: Any) -> None:
-            self._part = part
-
-        def __getattr__(self, name: str) -> Any:
-            found = getattr(self._part, name)
-            return self._wait(found) if name == "estimate_frame" else found
-
-        def __call__(self, *given: Any) -> Any:
-            return self._wait(self._part)(*given)
-
-        @staticmethod
-        def _wait(work: Any) -> Any:
-            def working(*given: Any) -> Any:
-                start = time.perf_counter()
-                result = work(*given)
-                time.sleep((factor - 1) * (time.perf_counter() - start))
-                return result
-
-            return working
-
-    detector: Any = Slow(system.detector)
-    estimator: Any = Slow(system.estimator)
-    return replace(system, detector=detector, estimator=estimator)
-
-
 class _Load:
     """Processes that want a CPU, looked at in the kernel's own count."""
 
@@ -301,38 +246,26 @@ def sparse_table(system: PoseTracker) -> str:
 
 # ---- all of it
 
-Part = Literal["latency", "load", "long", "detections"]
+Part = Literal["latency", "detections"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", nargs="+", choices=get_args(Part), default=get_args(Part))
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each measurement")
-    parser.add_argument("--long", type=float, default=600.0, help="seconds of the run that is plotted")
-    parser.add_argument("--document", type=Path, help="its tables are filled in")
-    parser.add_argument("--plot", type=Path)
-    options = parser.parse_args()
+def measure(
+    *,
+    only: Annotated[list[Part] | None, "these parts; default: all"] = None,
+    seconds: Annotated[float, "of each measurement"] = 60.0,
+    document: Annotated[Path | None, "its tables are filled in"] = None,
+) -> None:
+    """Measure, print, fill the document."""
     system = load("light", "cpu")
     tables: dict[str, str] = {}
-    if "detections" in options.only:
+    if "detections" in (only or get_args(Part)):
         tables["detections"] = sparse_table(system)
-    if "latency" in options.only:
-        tables["latency"] = latency_table(list(latencies(system, options.seconds)))
-    if "load" in options.only:
-        tables["load"] = load_table(list(crowds(system, options.seconds)))
-    if "long" in options.only:
-        words, views = "browser, 640x480, 1 person", pictures(1, SIZES[0])
-        slow = in_browser(slowed(system, 3), f"{words}, networks 3 times as slow", views, options.seconds)
-        long = in_browser(system, f"{words}, long", views, options.long)
-        tables["long"] = latency_table([shown(slow), shown(long)])
-        if options.plot:
-            draw(long, slow, options.plot)
+    if "latency" in (only or get_args(Part)):
+        tables["latency"] = latency_table(list(latencies(system, seconds)))
     for name, lines in tables.items():
         print(lines)
-        if options.document:
-            fill_file(options.document, name, lines)
+        if document:
+            fill_file(document, name, lines)
 
 
 def latencies(system: PoseTracker, seconds: float) -> Iterator[Delays]:
@@ -345,12 +278,6 @@ def latencies(system: PoseTracker, seconds: float) -> Iterator[Delays]:
                 yield shown(in_window(system, f"window, {words}", views, seconds))
 
 
-def crowds(system: PoseTracker, seconds: float) -> Iterator[list[Delays]]:
-    views = pictures(1, SIZES[0])
-    for clients in (1, 2, 4, 8):
-        yield [shown(d) for d in with_clients(system, f"{clients} clients", views, clients, seconds)]
-
-
 def shown(delays: Delays) -> Delays:
     print(*delays.row(), sep="\t", flush=True)
     return delays
@@ -361,34 +288,5 @@ def latency_table(runs: Sequence[Delays]) -> str:
     return table(head, [run.row() for run in runs])
 
 
-def load_table(found: Sequence[Sequence[Delays]]) -> str:
-    rows = []
-    for crowd in found:
-        each = [run.row() for run in crowd]
-        rates = [float(str(row[1])) for row in each]
-        middles = [float(np.median(run.delays)) for run in crowd]
-        late = [float(np.percentile(run.delays, 95)) for run in crowd]
-        rows.append(
-            [len(crowd), sum(rates), f"{min(rates):.1f} to {max(rates):.1f}",
-             f"{min(middles):.0f} to {max(middles):.0f}", f"{max(late):.0f}", each[0][-1]]
-        )  # fmt: skip
-    head = "clients: | frames/s, all: | frames/s of each: | median ms of each: | worst p95 ms: | runnable:"
-    return table(head, rows)
-
-
-def draw(run: Delays, slow: Delays, path: Path) -> None:
-    figure, ((axes,),) = panels(1, 1, (9, 3.6))
-    axes.plot(run.seconds, run.delays, color=BLUE, lw=0.8, label="as it is")
-    axes.plot(slow.seconds, slow.delays, color=ORANGE, lw=0.8, label="networks three times as slow")
-    axes.axhline(120, color=MUTED, lw=0.8, ls="--")
-    axes.set_xlim(0, float(run.seconds.max()))
-    axes.set_ylim(0, 1.3 * float(np.percentile(np.concatenate([run.delays, slow.delays]), 99)))
-    axes.set_xlabel("seconds")
-    axes.set_ylabel("ms from capture to drawn")
-    axes.legend(loc="upper right", frameon=False)
-    headline(axes, "posetrack live in the browser, preset light", "640x480, one person")
-    save(figure, path)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(run("benchmark_live", __doc__, {"measure": measure}))

@@ -9,17 +9,18 @@ every second.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from posetrack.video import VideoWriter, open_video
+from scripts.cli import run
 from scripts.plots import BLUE, ORANGE, headline, panels, save
 
 DEMO = Path(__file__).parents[1] / "posetrack" / "demo" / "demo.mp4"
@@ -49,17 +50,16 @@ def resident_megabytes(pid: int) -> tuple[float, float]:
     return own, files
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--frames", type=int, default=20000)
-    parser.add_argument("--clip", type=Path, default=DEMO)
-    parser.add_argument("--plot", type=Path)
-    options = parser.parse_args()
+def measure(
+    *,
+    frames: Annotated[int, "of the long video"] = 20000,
+    clip: Annotated[Path, "that is shown over and over"] = DEMO,
+    plot: Annotated[Path | None, "PNG of memory over frames"] = None,
+) -> None:
+    """Track a long video and say how much memory it took."""
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder, "long.mp4")
-        write_long_video(video, options.frames, options.clip)
+        write_long_video(video, frames, clip)
         command = [sys.executable, "-m", "posetrack.cli", "track", str(video), "--out", folder + "/out"]
         lines = Path(folder, "out", "long.jsonl")
         start = time.monotonic()
@@ -71,9 +71,9 @@ def main() -> None:
             time.sleep(1)
         if process.returncode:
             sys.exit(f"posetrack track ended with {process.returncode}")
-    report(np.array(samples), options.frames)
-    if options.plot:
-        draw(np.array(samples), options.plot)
+    report(np.array(samples), frames)
+    if plot:
+        draw(np.array(samples), plot)
 
 
 def report(samples: np.ndarray, frames: int) -> None:
@@ -105,4 +105,4 @@ def draw(samples: np.ndarray, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("benchmark_memory", __doc__, {"measure": measure}))

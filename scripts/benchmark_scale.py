@@ -1,8 +1,6 @@
 """What many videos cost on many machines: docs/scale.md, computed from what is measured here.
 
-    python -m scripts.benchmark_scale measure --out throughput.json         # some minutes
-    python -m scripts.benchmark_cluster --tasks 10000 --engine here >> tiny.jsonl      # and jobs, and ray
-    python -m scripts.benchmark_scale page --throughput throughput.json --tiny tiny.jsonl
+    python -m scripts.benchmark_scale         # some minutes; prints all numbers and fills the document
 
 Every variant has one turn in each round, as a command in processes of its own. Beside the clock, the
 processor's time of all of them is counted: on a machine with other work, that tells what an idle one does.
@@ -22,11 +20,10 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-from posetrack import __version__
-from posetrack.commands.flags import Command, parse
 from posetrack.runtime.machine import describe_machine
 from posetrack.video import VideoWriter, open_video
 from scripts import media
+from scripts.cli import run
 from scripts.markdown import fill_file, table
 
 ROOT = Path(__file__).parents[1]
@@ -47,8 +44,8 @@ NETWORK = 125.0  # megabytes a second of a shared folder: one gigabit
 
 def measure(
     *,
-    out: Annotated[Path, "JSON"],
     rounds: Annotated[int, "turns of each variant"] = 3,
+    document: Annotated[Path, "whose tables are filled"] = PAGE,
 ) -> None:
     """Seconds and processor seconds of every variant, in turns."""
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in [*VARIANTS, DRAWING, *STARTS]}
@@ -71,8 +68,10 @@ def measure(
             print(number, {name: done[-1] for name, done in runs.items()}, flush=True)
         bytes_read = videos[0].stat().st_size / FRAMES
         bytes_written = sum(Path(folder, f"0.{end}").stat().st_size for end in ("mp4", "jsonl")) / FRAMES
-    content = {"runs": runs, "read": bytes_read, "written": bytes_written, **describe_machine("cpu")}
-    out.write_text(json.dumps(content, indent=1) + "\n")
+    measured = {"runs": runs, "read": bytes_read, "written": bytes_written}
+    print(json.dumps({**measured, **describe_machine("cpu")}, indent=1))
+    fill_file(document, "throughput", throughput_table(measured))
+    fill_file(document, "thousand hours", hours_table(measured))
 
 
 def timed(words: list[str], threads: str) -> dict[str, float]:
@@ -85,22 +84,6 @@ def timed(words: list[str], threads: str) -> dict[str, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"wall": round(time.perf_counter() - start, 2), "cpu": round(cpu, 2)}
-
-
-def page(
-    *,
-    throughput: Annotated[Path, "JSON of measure"],
-    tiny: Annotated[Path, "lines of scripts.benchmark_cluster"],
-) -> None:
-    """Fill docs/scale.md."""
-    measured = json.loads(throughput.read_text())
-    engines = [json.loads(line) for line in tiny.read_text().splitlines()]
-    for name, text in {
-        "throughput": throughput_table(measured),
-        "engines": engine_table(engines),
-        "thousand hours": hours_table(measured),
-    }.items():
-        fill_file(PAGE, name, text)
 
 
 def throughput_table(measured: dict[str, Any]) -> str:
@@ -139,18 +122,6 @@ def _median(runs: list[dict[str, float]], what: str) -> float:
     return median(run[what] for run in runs)
 
 
-def engine_table(engines: list[dict[str, Any]]) -> str:
-    rows = []
-    for e in engines:
-        memory = f"{e['driver_mb_at_a_tenth']:.0f} / {e['driver_mb_at_the_end']:.0f}"
-        times = [
-            f"{e[name]:.1f}" for name in ("start_up_s", "ms_per_task", "cpu_ms_per_task", "second_call_s")
-        ]
-        rows.append([e["engine"], e["tasks"], *times, memory])
-    head = "engine | tasks: | start-up, s: | ms per task by the clock: | processor ms per task: | "
-    return table(f"{head}second call, s: | driver MB after a tenth / at the end:", rows)
-
-
 def hours_table(measured: dict[str, Any]) -> str:
     """How long a thousand hours of video take so many machines of two idle cores, and what limits them."""
     two, drawing = (cpu_ms(measured, name) / 1000 for name in (list(VARIANTS)[2], DRAWING))  # seconds a frame
@@ -181,14 +152,5 @@ def _time(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days" if seconds > 2 * 86400 else f"{seconds / 3600:.1f} h"
 
 
-COMMANDS: dict[str, Command] = {"measure": measure, "page": page}
-
-
-def main() -> int:
-    about = (__doc__ or "").split("\n")[0]
-    command, values = parse("python -m scripts.benchmark_scale", about, __version__, COMMANDS, sys.argv[1:])
-    return command(**values) or 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("benchmark_scale", __doc__, {"measure": measure}))

@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.commands import options
-from posetrack.commands.flags import parse
 from posetrack.commands.submit import box_source
 from posetrack.datasets.posetrack import PoseTrackSequence, posetrack_sequences, split_folders
 from posetrack.errors import PoseTrackError
@@ -38,6 +37,7 @@ from posetrack.progress import progress
 from posetrack.sinks import PredictionSink
 from posetrack.types import Frame, Tracks
 from posetrack.video import prefetch
+from scripts.cli import run
 from scripts.markdown import table
 from trackers.base import Motion
 from trackers.flow_tracker import PAPER_LETTER, Between, FlowTracker, FlowTrackerSettings
@@ -215,9 +215,4 @@ def _spread(sequences: list[PoseTrackSequence], count: int | None) -> list[PoseT
 
 
 if __name__ == "__main__":
-    try:
-        _, values = parse("table5", __doc__ or "", "", {"run": main}, ["run", *sys.argv[1:]])
-        sys.exit(main(**values))
-    except PoseTrackError as error:
-        options.complain(str(error))
-        sys.exit(options.WRONG_REQUEST)
+    sys.exit(run("table5", __doc__, {"table5": main}))

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture
+from posetrack.evaluation.boxes import OVERLAP, owners
 from posetrack.pipeline import Detector
 from posetrack.types import Detections, Floats, Frame
 
-OVERLAP = 0.5  # IoU from which a box has found a person
 SURE = 0.5  # score from which a labelled box is wanted; others are neither wanted nor counted as false
 
 
@@ -66,7 +66,7 @@ def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> Detection
     """
     scores, right, wanted_count, n = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0, 0
     for found, wanted, doubtful in pictures:
-        hit = matched(found.boxes, wanted)
+        hit = owners(found.boxes, wanted) >= 0
         counts = hit | (iou(found.boxes, doubtful) < OVERLAP).all(1)
         scores.append(found.scores[counts])
         right.append(hit[counts])
@@ -74,15 +74,3 @@ def validate(pictures: Iterable[tuple[Detections, Floats, Floats]]) -> Detection
     all_scores, all_right = np.concatenate(scores), np.concatenate(right)
     order = np.argsort(-all_scores, kind="stable")
     return DetectionScores(all_scores[order], all_right[order], wanted_count, n)
-
-
-def matched(found: Floats, wanted: Floats) -> NDArray[np.bool_]:
-    """(N,) which boxes, best first, find somebody whom no better one has found."""
-    overlap = iou(found, wanted)
-    hit = np.zeros(len(found), bool)
-    for i in range(len(found) if len(wanted) else 0):
-        j = int(overlap[i].argmax())
-        if overlap[i, j] >= OVERLAP:
-            hit[i] = True
-            overlap[:, j] = 0
-    return hit

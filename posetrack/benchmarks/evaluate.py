@@ -8,7 +8,6 @@ N people, K joints. ImageNet, which has no people, is in imagenet.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.benchmarks.everyday import everyday
-from posetrack.benchmarks.pck import joint_errors
 from posetrack.benchmarks.pose_report import by_joint, by_pose
 from posetrack.benchmarks.posetrack import posetrack
-from posetrack.benchmarks.predict import find_people
+from posetrack.benchmarks.predict import find_labelled, find_people
 from posetrack.benchmarks.result import (
     BenchmarkResult,
     Options,
@@ -29,10 +27,11 @@ from posetrack.benchmarks.result import (
     listed_poses,
 )
 from posetrack.benchmarks.testsets import coco_results, coco_test, mpii_test
+from posetrack.benchmarks.validate import errors_of
 from posetrack.datasets.coco import annotation_file, cleaned, picture_folder, read_detections
 from posetrack.datasets.lspet import read_held_out
-from posetrack.datasets.mpii import crop_box, read_mpii_truth
-from posetrack.datasets.pictures import read_picture
+from posetrack.datasets.mpii import crop_box, entries_of, read_mpii_truth
+from posetrack.datasets.pictures import Folder
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.coco import PERSON, Document, evaluate_coco, read_document
 from posetrack.evaluation.mpii import head_sizes, pckh
@@ -55,9 +54,7 @@ def coco(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         ids, boxes = _coco_boxes(document)
         scores = np.ones(len(ids), np.float32)
     else:
-        detected = read_detections(options.boxes, names, options.box_score)
-        ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
-        scores = np.array([d.score for d in detected], np.float32)
+        ids, boxes, scores = read_detections(options.boxes, names, options.box_score)
     folder = picture_folder(root, options.split)
     seen, results = coco_results(estimator, folder, names, ids, boxes, scores, options)
     counted = [image_id for image_id, name in names.items() if name not in seen.lost]
@@ -96,24 +93,18 @@ def mpii(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmark
         return mpii_test(estimator, root, options)
     truth = read_mpii_truth(root / "annot" / "gt_valid.mat")
     path = root / "annot" / "valid.json"
+    entries = entries_of(path)
     try:
-        entries = json.loads(path.read_bytes())
         names = [str(entry["image"]) for entry in entries]
         boxes = np.stack([crop_box(np.array(e["center"], np.float64), float(e["scale"])) for e in entries])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise PoseTrackError(f"{path}: not HRNet's list of MPII people ({error}): fetch it again") from None
     if len(names) != len(truth.joints):
         raise PoseTrackError(
             f"{path} lists {len(names)} people, gt_valid.mat {len(truth.joints)}: take both from one release"
         )
-    seen = find_people(
-        estimator,
-        names,
-        boxes,
-        np.ones(len(names), np.float32),
-        lambda name: read_picture(root / "images" / name),
-        "mpii",
-    )
+    pictures = Folder(root / "images", names)
+    seen = find_people(estimator, names, boxes, np.ones(len(names)), pictures.__getitem__, "mpii")
     points, joint_scores = seen.joints(MPII16)
     there, heads = seen.there, head_sizes(truth.head_boxes)
     report = pckh(points[there], truth.joints[there], ~truth.missing[there], heads[there])
@@ -131,17 +122,9 @@ def lspet(estimator: HeatmapEstimator, root: Path, options: Options) -> Benchmar
     for held_out in read_held_out(root):
         people = held_out.people
         names = [person.image for person in people]
-        boxes = np.stack([person.box for person in people])
-        images = held_out.images
-        seen = find_people(
-            estimator, names, boxes, np.ones(len(names), np.float32), images.__getitem__, "lspet"
-        )
+        seen = find_labelled(estimator, people, held_out.images, "lspet")
         points, joint_scores = seen.joints(POSETRACK18)
-        labelled = np.stack([person.labelled for person in people])
-        pseudo = np.stack([person.pseudo for person in people])
-        labels = np.stack([person.keypoints for person in people]).astype(np.float64)
-        counted = labelled & ~pseudo if held_out.human_only else labelled
-        errors = joint_errors(points, labels, labelled, counted, POSETRACK18)
+        errors = errors_of(points, held_out, POSETRACK18)
         total = {"Mean": errors.pck()}
         joints, poses = by_joint(errors, POSETRACK18), by_pose(errors, held_out, POSETRACK18)
         metrics[held_out.name] = {

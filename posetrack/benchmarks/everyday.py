@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack import detectors
-from posetrack.benchmarks.predict import PosedBoxes, find_people
+from posetrack.benchmarks.predict import find_labelled
 from posetrack.benchmarks.result import BenchmarkResult, Options, labelled_boxes_only, listed_poses
 from posetrack.datasets.everyday import (
     EXHAUSTIVE,
@@ -208,13 +208,6 @@ def judge(points: Floats, scores: Floats, data: EverydaySet) -> EverydayResult:
     return EverydayResult(report, oks(points, data.people), data.kinds)
 
 
-def look(estimator: HeatmapEstimator, data: EverydaySet, title: str = "everyday") -> PosedBoxes:
-    """What the network makes of everybody in the human box."""
-    boxes = np.stack([person.box for person in data.people])
-    names = [person.image for person in data.people]
-    return find_people(estimator, names, boxes, np.ones(len(names)), data.images.__getitem__, title)
-
-
 def box_report(detector: Detector, photos: Sequence[EverydayPhoto], images: Mapping[str, Image]) -> BoxReport:
     """AP of a detector's boxes on the photos where everybody has one.
 
@@ -235,7 +228,7 @@ def everyday(estimator: HeatmapEstimator, root: Path, options: Options) -> Bench
     pictures: set[str] = set()
     for source in WITH_JOINTS:
         data = read_everyday_set(root, source)
-        seen = look(estimator, data, source)
+        seen = find_labelled(estimator, data.people, data.images, source)
         points, scores = seen.joints(POSETRACK18)
         result = judge(points[:, SLOTS], scores[:, SLOTS], data)
         names = [person.image for person in data.people]

@@ -22,22 +22,14 @@ class Errors:
     """How far every counted joint was from its label."""
 
     distances: Floats  # (N, K) in torso lengths; NaN where the joint does not count
-    offsets: Floats  # (N, K, 2) found - labelled, same unit and pixels as the points; NaN likewise
 
     def pck(self, threshold: float = 0.2) -> float:
         """Percent of all counted joints within the threshold; NaN if none counts."""
         counted = np.isfinite(self.distances)
         return 100 * float((self.distances[counted] <= threshold).mean()) if counted.any() else float("nan")
 
-    def per_joint(self, threshold: float = 0.2) -> Floats:
-        """(K,) percent; NaN for joints that never count."""
-        counted = np.isfinite(self.distances)
-        hits = (counted & (np.nan_to_num(self.distances, nan=np.inf) <= threshold)).sum(axis=0)
-        share = 100 * hits / np.maximum(counted.sum(axis=0), 1)
-        return np.where(counted.any(axis=0), share, np.nan)
-
     def __getitem__(self, people: NDArray[np.bool_]) -> Errors:
-        return Errors(self.distances[people], self.offsets[people])
+        return Errors(self.distances[people])
 
 
 def torso_lengths(labels: Floats, counted: NDArray[np.bool_], skeleton: Skeleton) -> Floats:
@@ -74,4 +66,4 @@ def joint_errors(
     lengths = np.where(np.isfinite(lengths), lengths, usual)
     counts = counted & labelled & np.isfinite(lengths)[:, None]
     offsets = np.where(counts[..., None], points - labels, np.nan)
-    return Errors(np.linalg.norm(offsets, axis=-1) / lengths[:, None], offsets)
+    return Errors(np.linalg.norm(offsets, axis=-1) / lengths[:, None])

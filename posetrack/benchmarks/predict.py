@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack import zoo
-from posetrack.datasets.people import Image
+from posetrack.datasets.people import Image, Person
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.pose.crop import crop_regions
 from posetrack.pose.estimator import HeatmapEstimator
@@ -173,6 +173,15 @@ def find_people(
         raise PoseTrackError(f"all {len(lost)} pictures are lost: {next(iter(lost.values()))}")
     poses = Poses(points, joint_scores, boxes, person_scores, estimator.skeleton)
     return PosedBoxes(poses, regions[:, 2] * regions[:, 3], there, lost)
+
+
+def find_labelled(
+    estimator: HeatmapEstimator, people: Sequence[Person], images: Mapping[str, Image], title: str
+) -> PosedBoxes:
+    """Look at everybody in the labelled box; otherwise as `find_people`."""
+    names = [person.image for person in people]
+    boxes = np.stack([person.box for person in people])
+    return find_people(estimator, names, boxes, np.ones(len(names)), images.__getitem__, title)
 
 
 def read_ahead(

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.benchmarks.calibrate import Reliability, fit, reliability
-from posetrack.benchmarks.detector import OVERLAP, matched
-from posetrack.benchmarks.everyday import AREA, EverydaySet, look
+from posetrack.benchmarks.detector import SURE
+from posetrack.benchmarks.everyday import AREA, EverydaySet
 from posetrack.benchmarks.pck import Errors, joint_errors
 from posetrack.benchmarks.pose_report import HIT
+from posetrack.benchmarks.predict import find_labelled
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture
 from posetrack.datasets.everyday import EverydayPhoto
 from posetrack.datasets.people import HeldOut, Image, Person
-from posetrack.evaluation.boxes import INSIDE, share_inside
+from posetrack.evaluation.boxes import INSIDE, OVERLAP, owners, share_inside
 from posetrack.pipeline import Detector, Estimator
 from posetrack.pose.estimator import HeatmapEstimator, person_scores
 from posetrack.runtime.calibration import Calibration
@@ -32,7 +33,6 @@ from posetrack.types import Frame
 Floats = NDArray[np.float64]
 SHOWN = 0.2  # box score from which a person counts
 TORSO = 0.74  # roots of a person's area: the median of COCO's validation people with a torso
-SURE = 0.5  # score of a labelled box from which it is wanted
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def joint_cases(scores: NDArray[np.floating], errors: Errors, names: Sequence[st
 
 def everyday_joint_cases(estimator: HeatmapEstimator, data: EverydaySet) -> Cases:
     """The same of everyday people; those without a labelled torso have the usual one for their area."""
-    seen = look(estimator, data)
+    seen = find_labelled(estimator, data.people, data.images, "everyday")
     points, scores = seen.joints(POSETRACK18)
     labels = np.stack([person.keypoints for person in data.people]).astype(np.float64)
     labelled = np.stack([person.labelled for person in data.people])
@@ -111,7 +111,7 @@ def everyday_box_cases(
     for photo in photos:
         if photo.exhaustive:
             seen = detector([Frame(images[photo.name], 0, 0.0)])[0]
-            hit = matched(seen.boxes, photo.boxes)
+            hit = owners(seen.boxes, photo.boxes) >= 0
             counts = hit | (share_inside(seen.boxes, photo.ignored) < INSIDE)
             half = np.full(len(hit), half_of(photo.name))
             rows.append(np.stack([seen.scores, hit, half], axis=1)[counts])
@@ -162,7 +162,7 @@ def box_cases(
         half, frame = half_of(photo.name), Frame(photo.image, 0, 0.0)
         seen = detector([frame])[0]
         sure = photo.scores >= SURE
-        hit = matched(seen.boxes, photo.boxes[sure])
+        hit = owners(seen.boxes, photo.boxes[sure]) >= 0
         doubtful = ~hit & (iou(seen.boxes, photo.boxes[~sure]) >= OVERLAP).any(1)
         boxes += [(s, float(h), half) for s, h, d in zip(seen.scores, hit, doubtful, strict=True) if not d]
         shown = seen.scores >= SHOWN

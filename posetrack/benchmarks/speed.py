@@ -74,7 +74,8 @@ def light_stages(place: str, seconds: float) -> dict[str, Any]:
             with without_openvino():
                 trackers.append(load("light", device=place))
         for tracker in trackers:
-            list(tracker.track(_frames(clip, 8)))  # warm up
+            with open_video(clip) as video:
+                list(tracker.track(islice(video, 8)))  # warm up
         trackers[0].clock = clock
         with open_video(clip) as video:
             frames = _decode(video, clock, limit=max(20, int(10 * seconds)))
@@ -201,11 +202,6 @@ def _enlarge(source: Path, target: Path) -> None:
         with open_video(folder) as like, open_video(source) as video, VideoWriter(target, like) as writer:
             for frame in video:
                 writer.write(np.asarray(cv2.resize(frame.image, SIZE), np.uint8), frame.time)
-
-
-def _frames(path: Path, limit: int) -> list[Frame]:
-    with open_video(path) as video:
-        return [frame for frame, _ in zip(video, range(limit), strict=False)]
 
 
 def _decode(video: Any, clock: StageClock, limit: int) -> list[Frame]:

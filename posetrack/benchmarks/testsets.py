@@ -20,7 +20,7 @@ from posetrack.benchmarks.result import BenchmarkResult, Options, benchmark_resu
 from posetrack.datasets.coco import image_names, picture_folder, read_detections
 from posetrack.datasets.mpii import MAT
 from posetrack.datasets.mpii_test import read_mpii_test
-from posetrack.datasets.pictures import read_picture
+from posetrack.datasets.pictures import Folder
 from posetrack.errors import PoseTrackError
 from posetrack.evaluation.coco import result_entries
 from posetrack.pose.estimator import HeatmapEstimator
@@ -39,9 +39,7 @@ def coco_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Benc
             f"--split {options.split} has no labelled boxes: give --boxes of `posetrack detect`"
         )
     names = image_names(root / "annotations" / f"image_info_{options.split}2017.json")
-    detected = read_detections(options.boxes, names, options.box_score)
-    ids, boxes = [d.image_id for d in detected], np.stack([d.box for d in detected])
-    scores = np.array([d.score for d in detected], np.float32)
+    ids, boxes, scores = read_detections(options.boxes, names, options.box_score)
     seen, results = coco_results(estimator, picture_folder(root, "test"), names, ids, boxes, scores, options)
     table = f"{len(results)} poses, no labels to measure them by: --save them and send them to COCO's server"
     return benchmark_result(seen, ids, {}, table, results)
@@ -53,10 +51,8 @@ def mpii_test(estimator: HeatmapEstimator, root: Path, options: Options) -> Benc
     With HRNet's JSON alone the .mat is that of HRNet's code, which says nothing of pictures.
     """
     people = read_mpii_test(root)
-    ones = np.ones(len(people.names), np.float32)
-    seen = find_people(
-        estimator, people.names, people.boxes, ones, lambda name: read_picture(root / "images" / name), "mpii"
-    )
+    names, pictures = people.names, Folder(root / "images", people.names)
+    seen = find_people(estimator, names, people.boxes, np.ones(len(names)), pictures.__getitem__, "mpii")
     points, _ = seen.joints(MPII16)
     if people.annolist is None:
         content, form = hrnet_mat(points), f"`preds` of HRNet's code; the benchmark's own form takes {MAT}"
@@ -79,7 +75,7 @@ def coco_results(
 ) -> tuple[PosedBoxes, list[dict[str, Any]]]:
     """Poses in boxes (N, 4) of the pictures `ids`, without repetitions, and as COCO results."""
     seen = find_people(
-        estimator, [names[i] for i in ids], boxes, scores, lambda name: read_picture(folder / name), "coco"
+        estimator, [names[i] for i in ids], boxes, scores, Folder(folder, names.values()).__getitem__, "coco"
     )
     points, joint_scores = seen.joints(COCO17)
     results = []

@@ -35,41 +35,6 @@ class Decoding:
         return self.decoder == "udp"
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """Joints of N held-out people, in pixels of their pictures."""
-
-    points: NDArray[np.float64]  # (N, K, 2)
-    scores: NDArray[np.float64]  # (N, K) heights of the heatmaps' peaks
-    scales: NDArray[np.float64]  # (N,) picture pixels per heatmap pixel
-    errors: Errors
-
-
-def predict(
-    network: nn.Module,
-    held_out: HeldOut,
-    skeleton: Skeleton,
-    size: tuple[int, int],
-    sigma: float,
-    device: torch.device,
-    flip: bool = False,
-    bfloat16: bool = False,
-) -> Predictions:
-    """Joints of every held-out person, by a network that puts out logits.
-
-    Args:
-        size: (width, height) of its input.
-        sigma: of its training targets, heatmap pixels.
-        flip: also look at the mirrored crop.
-    """
-    decoding = Decoding(skeleton, size, sigma)
-    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-        points, scores, _ = locate(network, held_out.people, held_out.images, decoding, device, flip)
-    regions = crop_regions(np.stack([person.box for person in held_out.people]), size[0] / size[1])
-    errors = errors_of(points, held_out, skeleton)
-    return Predictions(points, scores, regions[:, 2] / (size[0] // 4), errors)
-
-
 def locate(
     network: nn.Module,
     people: Sequence[Person],
@@ -131,21 +96,3 @@ def errors_of(points: NDArray[np.floating], held_out: HeldOut, skeleton: Skeleto
     pseudo = np.stack([person.pseudo for person in held_out.people])
     counted = labelled & ~pseudo if held_out.human_only else labelled
     return joint_errors(points, labels, labelled, counted & np.isfinite(points).all(axis=2), skeleton)
-
-
-def validate(
-    network: nn.Module,
-    sets: Sequence[HeldOut],
-    skeleton: Skeleton,
-    size: tuple[int, int],
-    sigma: float,
-    device: torch.device,
-    bfloat16: bool = False,
-) -> dict[str, float]:
-    """PCK@0.2 of every set, percent, plain and with the mirrored crop."""
-    result = {}
-    for held_out in sets:
-        for flip, suffix in ((False, ""), (True, "_flip")):
-            found = predict(network, held_out, skeleton, size, sigma, device, flip, bfloat16)
-            result[f"pck_{held_out.name}{suffix}"] = round(found.errors.pck(), 2)
-    return result

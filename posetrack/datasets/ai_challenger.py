@@ -9,7 +9,6 @@ and 3 where it is not given. Names of files and folders: as public code finds th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from posetrack.datasets.people import Person, PoseData
 from posetrack.datasets.pictures import with_pictures
+from posetrack.documents import read_json
 from posetrack.errors import InputError
 from posetrack.skeletons import COCO17
 
@@ -48,10 +48,7 @@ def read_ai_challenger(root: Path) -> PoseData:
     """
     path = _newest(root, "keypoint_train_annotations_*.json")
     pictures = _newest(root, "keypoint_train_images_*/")  # not an archive beside its folder
-    try:
-        entries = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable JSON ({error}): give the official file") from None
+    entries = read_json(path)
     if not isinstance(entries, list):
         raise InputError(f"{path} is no list of pictures: give AI Challenger's keypoint annotations")
     found = (

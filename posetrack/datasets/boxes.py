@@ -6,22 +6,20 @@
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou
+from posetrack.datasets.archives import Image as Image
+from posetrack.datasets.archives import pictures_of
 from posetrack.documents import read_json
 from posetrack.errors import PoseTrackError
 
 Floats = NDArray[np.float32]
-Image = NDArray[np.uint8]
 
 SURE = 0.55  # teacher score from which a box counts fully
 UNSURE = 0.1  # teacher score up to which a box counts for nothing
@@ -54,35 +52,15 @@ def read_pictures(tars: Sequence[str | Path], boxes: str | Path) -> list[Picture
     Pictures that the JSON does not list are left out.
     """
     boxes_of = read_boxes(boxes)
-
-    def picture(source: str, name: str, data: bytes) -> Picture:
-        return Picture(name, decoded(data, f"{source}: {name}"), *boxes_of[name])
-
     pictures: list[Picture] = []
     for tar in tars:
-        with ThreadPoolExecutor() as pool:  # OpenCV lets Python go on while it decodes
-            listed = [pool.submit(picture, str(tar), *m) for m in tar_members(tar) if m[0] in boxes_of]
-            pictures += [work.result() for work in listed]
+        for name, image in pictures_of(tar, boxes_of):
+            if image is None:
+                raise PoseTrackError(f"{tar}: {name} does not decode as a picture")
+            pictures.append(Picture(name, image, *boxes_of[name]))
     if not pictures:
         raise PoseTrackError(f"no picture of {', '.join(map(str, tars))} is listed in {boxes}")
     return pictures
-
-
-def decoded(data: bytes, name: str) -> Image:
-    """A picture file as (H, W, 3) RGB."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise PoseTrackError(f"{name} does not decode as a picture")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
-def tar_members(path: str | Path) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of every regular file of a tar."""
-    with tarfile.open(path) as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.isfile() else None
-            if file is not None:
-                yield member.name, file.read()
 
 
 def read_boxes(path: str | Path) -> dict[str, tuple[Floats, Floats]]:

@@ -1,36 +1,25 @@
 """COCO 2017 keypoints in the official folders, boxes cleaned and people chosen as by HRNet's official code.
 
 data = read_coco(Path("coco"), "train")     # annotations/person_keypoints_train2017.json, train2017/
-boxes = read_detections(Path("COCO_val2017_detections_AP_H_56_person.json"), image_names(annotations))
+ids, boxes, scores = read_detections(Path("COCO_val2017_detections_AP_H_56_person.json"), image_names(file))
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import from_json
 
 from posetrack.datasets.people import Person, PoseData
 from posetrack.datasets.pictures import with_pictures
+from posetrack.documents import read_json
 from posetrack.errors import InputError
-from posetrack.skeletons import COCO17, Skeleton, convert
+from posetrack.skeletons import COCO17
 
 PERSON = 1  # category
-
-
-@dataclass(frozen=True, eq=False)
-class DetectedBox:
-    """A person as a detector saw them."""
-
-    image: str  # name of the picture
-    image_id: int
-    box: NDArray[np.float32]  # (4,) x1, y1, x2, y2 in pixels
-    score: float
 
 
 def annotation_file(root: Path, split: str) -> Path:
@@ -41,13 +30,11 @@ def picture_folder(root: Path, split: str) -> Path:
     return root / f"{split}2017"
 
 
-def read_coco(root: Path, split: str, skeleton: Skeleton = COCO17) -> PoseData:
+def read_coco(root: Path, split: str) -> PoseData:
     """People with a labelled joint of a split, "train" or "val".
 
     Args:
         root: holds annotations/ and the picture folders, as distributed.
-        skeleton: of the people returned. Joints that COCO lacks but that follow from others by rule (neck and
-            head top from shoulders and nose) are marked as pseudo.
 
     Returns:
         Crowds, people without labelled joints and boxes without area are left out, a line each in `lost`.
@@ -56,7 +43,7 @@ def read_coco(root: Path, split: str, skeleton: Skeleton = COCO17) -> PoseData:
         InputError: no readable annotation file, other joints than COCO's, or nobody remains.
     """
     path = annotation_file(root, split)
-    document = _document(path)
+    document = read_json(path)
     try:
         joints = tuple(document["categories"][0]["keypoints"])
         images = {image["id"]: image for image in document["images"]}
@@ -65,25 +52,18 @@ def read_coco(root: Path, split: str, skeleton: Skeleton = COCO17) -> PoseData:
         raise InputError(f"{path} is no COCO-keypoints JSON ({error!r}): give the official one") from None
     if joints != COCO17.keypoints:
         raise InputError(f"{path} lists the joints {joints}: expected the 17 of COCO, in its order")
-    found = (_found(annotation, images, skeleton, path.name) for annotation in annotations)
-    return with_pictures(f"coco {split}", skeleton, found, picture_folder(root, split))
+    found = (_found(annotation, images, path.name) for annotation in annotations)
+    return with_pictures(f"coco {split}", COCO17, found, picture_folder(root, split))
 
 
-def _document(path: Path) -> Any:
-    try:
-        return from_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable JSON ({error}): give the official file") from None
-
-
-def _found(annotation: Any, images: Mapping[int, Any], skeleton: Skeleton, file: str) -> Person | str:
+def _found(annotation: Any, images: Mapping[int, Any], file: str) -> Person | str:
     """The labelled person, or a line that says why there is none."""
     try:
         person = _person(annotation, images)
     except (KeyError, ValueError, TypeError) as error:
         person = f"cannot be read ({error!r})"
     if isinstance(person, Person):
-        return _with_joints_of(skeleton, person)
+        return person
     identity = annotation.get("id") if isinstance(annotation, dict) else None
     return f"{file}: annotation {identity}: {person}"
 
@@ -123,16 +103,6 @@ def cleaned(bbox: Sequence[float], width: int, height: int) -> NDArray[np.float3
     return np.array([x1, y1, x2, y2], np.float32)
 
 
-def _with_joints_of(skeleton: Skeleton, person: Person) -> Person:
-    if skeleton == COCO17:
-        return person
-    labelled = person.labelled.astype(np.float32)
-    (points,), (scores,) = convert(person.keypoints[None], labelled[None], COCO17, skeleton)
-    made = np.array([name not in COCO17.keypoints for name in skeleton.keypoints])
-    there = scores > 0
-    return replace(person, keypoints=points.astype(np.float32), labelled=there, pseudo=made & there)
-
-
 def image_names(annotations: Path) -> dict[int, str]:
     """File name of every picture that an annotation file lists, by image id.
 
@@ -140,31 +110,37 @@ def image_names(annotations: Path) -> dict[int, str]:
         InputError: no COCO annotation file.
     """
     try:
-        return {image["id"]: image["file_name"] for image in _document(annotations)["images"]}
+        return {image["id"]: image["file_name"] for image in read_json(annotations)["images"]}
     except (KeyError, TypeError) as error:
         raise InputError(f"{annotations} lists no pictures ({error!r}): give a COCO JSON") from None
 
 
-def read_detections(path: Path, names: Mapping[int, str], lowest_score: float = 0.0) -> list[DetectedBox]:
+def read_detections(
+    path: Path, names: Collection[int], lowest_score: float = 0.0
+) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32]]:
     """Person boxes of a COCO detection result file, in its order, as they are (not cleaned).
 
     Args:
-        names: file name of each picture by image id, as `image_names`; boxes in other pictures are left out.
+        names: ids of the pictures, such as those of `image_names`; boxes in others are left out.
         lowest_score: boxes below it are left out (IMAGE_THRE of the official code, 0).
+
+    Returns:
+        Ids of their pictures, boxes (N, 4) x1, y1, x2, y2 in pixels, and scores (N,).
 
     Raises:
         InputError: no such list, or no person box in any of the pictures.
     """
-    boxes = []
+    ids, boxes, scores = [], [], []
     try:
-        for found in _document(path):
+        for found in read_json(path):
             score, image = float(found["score"]), found["image_id"]
             if found["category_id"] == PERSON and score >= lowest_score and image in names:
                 x, y, w, h = found["bbox"]
-                box = np.array([x, y, x + w, y + h], np.float32)
-                boxes.append(DetectedBox(names[image], image, box, score))
+                ids.append(image)
+                boxes.append(np.array([x, y, x + w, y + h], np.float32))
+                scores.append(score)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no COCO detection result list ({error!r}): give one") from None
     if not boxes:
         raise InputError(f"{path}: no person box in any of the {len(names)} pictures: give the right file")
-    return boxes
+    return ids, np.stack(boxes), np.array(scores, np.float32)

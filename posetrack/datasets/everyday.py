@@ -2,7 +2,6 @@
 
     photos = read_everyday(Path("../shared/data/people"), "train")
     images = read_photo_images(Path("../shared/data/people"), "train", photos)
-    people = with_joints(photos)
 
 Photos of COCO, MPII, Pascal VOC, Stanford 40 and Human-Parts (humanv2), for research only. Their names begin
 with the source, "coco/000000000086.jpg": two sources may use the same file name.
@@ -10,7 +9,6 @@ with the source, "coco/000000000086.jpg": two sources may use the same file name
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,9 +17,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.datasets.people import Image, Person, PoseData, read_tar_images
+from posetrack.datasets.archives import Image, read_tar_images
+from posetrack.datasets.people import Person, PoseData
+from posetrack.documents import read_json
 from posetrack.errors import InputError
-from posetrack.skeletons import POSETRACK18, Skeleton
+from posetrack.skeletons import POSETRACK18
 
 Floats = NDArray[np.float32]
 Split = Literal["train", "val"]
@@ -69,15 +69,13 @@ class EverydayPhoto:
         return np.concatenate([_table([p.box for p in self.people if p.crowd]), self.machine])
 
 
-def read_everyday(
-    folder: Path, split: Split, sources: Sequence[str] = SOURCES, skeleton: Skeleton = POSETRACK18
-) -> list[EverydayPhoto]:
-    """All photos of a split, also those without people; joints in the slots of `skeleton`.
+def read_everyday(folder: Path, split: Split, sources: Sequence[str] = SOURCES) -> list[EverydayPhoto]:
+    """All photos of a split, also those without people; joints in the slots of PoseTrack 2018.
 
     Raises:
         InputError: a file is missing, or is not of this kind.
     """
-    return [photo for source in sources for photo in _read(folder, source, split, skeleton)]
+    return [photo for source in sources for photo in _read(folder, source, split)]
 
 
 def read_photo_images(folder: Path, split: Split, photos: Iterable[EverydayPhoto]) -> dict[str, Image]:
@@ -95,16 +93,6 @@ def read_photo_images(folder: Path, split: Split, photos: Iterable[EverydayPhoto
         pictures = read_tar_images([folder / f"{source}_{split}.tar"], names)
         images |= {f"{source}/{name}": picture for name, picture in pictures.items()}
     return images
-
-
-def with_joints(photos: Iterable[EverydayPhoto]) -> list[Person]:
-    """Everybody with a human joint, as pose training and its validation take people."""
-    return [
-        as_person(photo, person)
-        for photo in photos
-        for person in photo.people
-        if person.labelled.any() and not person.crowd
-    ]
 
 
 def read_everyday_people(folder: Path) -> PoseData:
@@ -131,32 +119,33 @@ def as_person(photo: EverydayPhoto, person: EverydayPerson) -> Person:
     return Person(photo.name, person.box, person.keypoints, person.labelled, np.zeros_like(person.labelled))
 
 
-def _read(folder: Path, source: str, split: Split, skeleton: Skeleton) -> list[EverydayPhoto]:
+def _read(folder: Path, source: str, split: Split) -> list[EverydayPhoto]:
     path = folder / f"{source}_{split}.json"
     try:
-        return [_photo(source, entry, skeleton) for entry in json.loads(path.read_text())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [_photo(source, entry) for entry in read_json(path)]
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is no list of everyday photos ({error!r}): give the pack's people folder"
         ) from error
 
 
-def _photo(source: str, entry: Mapping[str, Any], skeleton: Skeleton) -> EverydayPhoto:
+def _photo(source: str, entry: Mapping[str, Any]) -> EverydayPhoto:
     return EverydayPhoto(
         name=f"{source}/{entry['file']}",
         size=(int(entry["width"]), int(entry["height"])),
-        people=[_person(person, skeleton) for person in entry["people"]],
+        people=[_person(person) for person in entry["people"]],
         machine=_table([box[:4] for box in entry.get("machine_unlabelled", ())]),
         exhaustive=bool(entry.get("exhaustive", False)),
     )
 
 
-def _person(entry: Mapping[str, Any], skeleton: Skeleton) -> EverydayPerson:
-    keypoints, labelled = np.zeros((len(skeleton), 2), np.float32), np.zeros(len(skeleton), bool)
+def _person(entry: Mapping[str, Any]) -> EverydayPerson:
+    keypoints, labelled = np.zeros((len(POSETRACK18), 2), np.float32), np.zeros(len(POSETRACK18), bool)
     for name, (x, y, v) in entry.get("keypoints", {}).items():
         name = OTHER_NAMES.get(name, name)
-        if name in skeleton.keypoints and v > 0:  # COCO's eyes, MPII's pelvis and thorax have no slot
-            keypoints[skeleton.index(name)], labelled[skeleton.index(name)] = (x, y), True
+        if name in POSETRACK18.keypoints and v > 0:  # COCO's eyes, MPII's pelvis and thorax have no slot
+            slot = POSETRACK18.index(name)
+            keypoints[slot], labelled[slot] = (x, y), True
     return EverydayPerson(np.array(entry["box"], np.float32), keypoints, labelled, bool(entry.get("crowd")))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from posetrack.datasets.archives import read_tar_images
 from posetrack.datasets.boxes import BoxData, read_boxes, read_pictures, upright_weights, with_labelled_person
 from posetrack.datasets.people import (
     HeldOut,
@@ -18,7 +19,6 @@ from posetrack.datasets.people import (
     near_duplicates_of,
     pose_type,
     read_people,
-    read_tar_images,
     view,
 )
 from posetrack.skeletons import POSETRACK18
@@ -59,7 +59,7 @@ def read_lspet(folder: Path) -> PoseData:
 
 
 def read_rendered(folder: Path) -> PoseData:
-    """People of scripts/render_people.py."""
+    """People of `python -m scripts.render people`."""
     people = read_people(folder / "people.json", POSETRACK18)
     images = read_tar_images([folder / "people.tar"], {person.image for person in people})
     return PoseData("rendered", POSETRACK18, people, images)
@@ -84,9 +84,3 @@ def read_lspet_boxes(folder: Path) -> BoxData:
     places = read_pictures([folder / "backgrounds.tar"], folder / "backgrounds_boxes.json")
     weights = upright_weights(folder / "lspet_train.json", pictures)
     return BoxData("lspet", pictures, weights.tolist(), places[PLACES_HELD_OUT:])
-
-
-def read_rendered_boxes(folder: Path) -> BoxData:
-    """The same people as `read_rendered`, with their boxes."""
-    pictures = read_pictures([folder / "people.tar"], folder / "people.json")
-    return BoxData("rendered", pictures, [1.0] * len(pictures))

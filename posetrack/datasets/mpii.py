@@ -9,7 +9,6 @@ from 1, we from 0.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posetrack.datasets.people import Person, PoseData
 from posetrack.datasets.pictures import with_pictures
+from posetrack.documents import read_json
 from posetrack.errors import InputError
 from posetrack.skeletons import MPII16
 
@@ -78,13 +78,10 @@ def _entry(entry: dict[str, Any]) -> Person | str:
 
 def entries_of(path: Path) -> list[dict[str, Any]]:
     """The people of an annotation file in JSON, unread."""
-    try:
-        entries = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no readable JSON ({error}): give HRNet's MPII annotations") from None
+    entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{path} is no list of people: give HRNet's MPII annotations")
-    return entries
+    return list(entries)
 
 
 def _person(

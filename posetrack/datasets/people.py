@@ -1,26 +1,21 @@
-"""People with labelled joints from COCO-keypoints JSON, and their pictures from tar archives.
+"""People with labelled joints, as trainings and benchmarks take them, and from COCO-keypoints JSON.
 
 people = read_people(root / "lspet_train.json", POSETRACK18)
-images = read_tar_images([root / "train-00.tar"], {p.image for p in people})
 """
 
 from __future__ import annotations
 
-import json
-import tarfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.datasets.archives import Image as Image
+from posetrack.documents import read_json
 from posetrack.errors import InputError
 from posetrack.skeletons import Skeleton
-
-Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +71,13 @@ def read_people(
     Raises:
         InputError: no such file, or another joint order.
     """
+    document = read_json(path)
     try:
-        document = json.loads(path.read_text())
         names = {image["id"]: image["file_name"] for image in document["images"]}
         joints = tuple(document["categories"][0]["keypoints"])
         annotations = document["annotations"]
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path} is no readable COCO-keypoints JSON ({error!r}): give one") from error
+    except (KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{path} is no COCO-keypoints JSON ({error!r}): give one") from error
     if joints != skeleton.keypoints:
         raise InputError(f"{path} lists the joints {joints}: expected those of {skeleton.name}, in its order")
     people = []
@@ -107,53 +102,8 @@ def by_human(person: Person) -> bool:
 def near_duplicates_of(path: Path, images: Collection[str]) -> set[str]:
     """Pictures that a JSON list of near-duplicate pairs puts beside one of `images`."""
     held_out = set(images)
-    pairs = [(pair["a"], pair["b"]) for pair in json.loads(path.read_text())]
+    pairs = [(pair["a"], pair["b"]) for pair in read_json(path)]
     return {a for pair in pairs for a, b in (pair, pair[::-1]) if b in held_out and a not in held_out}
-
-
-def read_tar_images(paths: Iterable[Path], names: Collection[str]) -> dict[str, Image]:
-    """Decode the named members of some tar archives, all of them, into memory.
-
-    Raises:
-        InputError: an archive cannot be read, or some pictures are missing or do not decode: how many of
-            each, and the names of the first.
-    """
-    wanted = set(names)
-    images: dict[str, Image] = {}
-    broken = set()
-    for path in paths:
-        with ThreadPoolExecutor() as pool:  # OpenCV lets Python go on while it decodes
-            for name, picture in pool.map(_decoded, _members(path, wanted)):
-                if picture is None:
-                    broken.add(name)
-                else:
-                    images[name] = picture
-    lost = sorted(wanted - set(images))
-    if lost:
-        missing = len(lost) - len(broken - set(images))
-        reason = f"{len(lost) - missing} do not decode, {missing} are missing"
-        first = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
-        raise InputError(f"{len(lost)} of {len(wanted)} pictures are lost ({reason}): {first}")
-    return images
-
-
-def _decoded(member: tuple[str, bytes]) -> tuple[str, Image | None]:
-    name, data = member
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    return name, None if picture is None else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _members(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.name in wanted else None
-                if content is not None:
-                    yield member.name, content.read()
-    except (OSError, tarfile.TarError) as error:
-        raise InputError(
-            f"{path} is no readable tar archive ({error}): give an archive of the pack"
-        ) from error
 
 
 POSE_TYPES = {"upright": 45.0, "bent": 135.0, "inverted": 180.0}  # largest angle of the trunk, degrees

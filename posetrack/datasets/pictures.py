@@ -11,10 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-import cv2
-import numpy as np
-
-from posetrack.datasets.people import Image, Person, PoseData
+from posetrack.datasets.archives import Image, decoded
+from posetrack.datasets.people import Person, PoseData
 from posetrack.errors import InputError
 from posetrack.skeletons import Skeleton
 
@@ -48,23 +46,19 @@ class Folder(Mapping[str, Image]):
 
 
 def read_picture(path: Path) -> Image:
-    """A picture file as (H, W, 3) RGB.
-
-    A photo's note of how to turn it (EXIF) is left alone: annotators and the official code saw the pixels as
-    they are stored.
+    """A picture file as (H, W, 3) RGB, its pixels as they are stored.
 
     Raises:
         InputError: no such file, or it does not decode.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}): fetch this picture again") from None
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(data, flags) if len(data) else None
+    picture = decoded(data)
     if picture is None:
         raise InputError(f"{path}: {len(data)} bytes that do not decode: fetch this picture again")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), np.uint8)
+    return picture
 
 
 def existing(root: Path, names: Collection[str]) -> set[str]:

@@ -3,7 +3,7 @@
     data = read_posetrack(Path("posetrack18"), "train")
 
 Ears are listed but never labelled. A COCO network keeps all its channels when it is fine-tuned on these
-people, but `changed_slots` of them mean another joint from then on: the eyes' become neck and head top.
+people, but two of them mean another joint from then on: the eyes' become neck and head top.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from posetrack.errors import PoseTrackError
 from posetrack.results.annotations import read_annotations, short_name
 from posetrack.results.check import json_files
 from posetrack.results.formats import to_2018
-from posetrack.skeletons import POSETRACK18, Skeleton
+from posetrack.skeletons import POSETRACK18
 
 # "15 %" of the paper, shared by both sides, as the tracker enlarges the joints that flow carries, so that
 # training shows what tracking will. Other readings: 1.3, as the boxes in PoseTrack 2018 files; 1 / 0.85, as
@@ -97,13 +97,3 @@ def grown_box(points: NDArray[np.floating], growth: float) -> NDArray[np.float32
     low, high = points.min(axis=0), points.max(axis=0)
     centre, half = (low + high) / 2, (high - low) * growth / 2
     return np.concatenate([centre - half, centre + half]).astype(np.float32)
-
-
-def changed_slots(source: Skeleton, target: Skeleton) -> dict[int, tuple[str, str]]:
-    """Channels that stand for another joint after fine-tuning from `source` to `target`: slot to both names.
-
-    Raises:
-        ValueError: the skeletons differ in length, so the network needs another head.
-    """
-    pairs = zip(source.keypoints, target.keypoints, strict=True)
-    return {slot: pair for slot, pair in enumerate(pairs) if pair[0] != pair[1]}

@@ -6,8 +6,6 @@ report.ap, report.ap50, found_by_height(truths, detections, score=0.4)
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou
-from posetrack.evaluation.numbers import columns, or_none
+from posetrack.evaluation.coco import PERSON, Numbers, summarised
 from posetrack.types import Detections, Floats
 
-PERSON = 1
 OVERLAP = 0.5  # IoU from which a box has found a person
 INSIDE = 0.5  # share of a box within an ignored region from which it is not counted as false
 HEIGHTS = (0, 24, 48, 96, 192)  # pixels of the stored picture, where a class begins
@@ -35,8 +32,10 @@ class BoxTruth:
 
 
 @dataclass(frozen=True)
-class BoxReport:
+class BoxReport(Numbers):
     """Percent, as COCO counts; NaN where there is nobody of that size."""
+
+    NAMES = ("AP", "AP50", "AP75", "APS", "APM", "APL")
 
     ap: float  # mean over IoU 0.50, 0.55 ... 0.95
     ap50: float
@@ -44,17 +43,6 @@ class BoxReport:
     ap_small: float  # people of less than 32^2 pixels
     ap_medium: float
     ap_large: float  # more than 96^2
-
-    def named(self) -> dict[str, float]:
-        """As papers call them."""
-        numbers = (self.ap, self.ap50, self.ap75, self.ap_small, self.ap_medium, self.ap_large)
-        return dict(zip(("AP", "AP50", "AP75", "APS", "APM", "APL"), numbers, strict=True))
-
-    def to_json(self) -> dict[str, float | None]:
-        return {name: or_none(value) for name, value in self.named().items()}
-
-    def table(self) -> str:
-        return columns(self.named())
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,28 +66,12 @@ def evaluate_boxes(truths: Sequence[BoxTruth], detections: Sequence[Detections])
         truths: of the pictures.
         detections: of the same pictures, with low scores too: AP is an area under a curve.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     results = [
         {"image_id": n, "category_id": PERSON, "bbox": _xywh(box), "score": float(score)}
         for n, found in enumerate(detections, 1)
         for box, score in zip(found.boxes, found.scores, strict=True)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints every step
-        wanted, given = COCO(), COCO()
-        wanted.dataset = _document(truths)
-        wanted.createIndex()
-        if results:
-            given = wanted.loadRes(results)
-        else:  # loadRes fails on an empty list
-            given.dataset = {**wanted.dataset, "annotations": []}
-            given.createIndex()
-        evaluator = COCOeval(wanted, given, "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return BoxReport(*(float("nan") if value < 0 else 100 * float(value) for value in evaluator.stats[:6]))
+    return BoxReport(*summarised(_document(truths), results, "bbox")[:6])
 
 
 def found_by_height(truths: Sequence[BoxTruth], detections: Sequence[Detections], score: float) -> Found:
@@ -110,16 +82,22 @@ def found_by_height(truths: Sequence[BoxTruth], detections: Sequence[Detections]
         row = np.searchsorted(HEIGHTS, truth.people[:, 3] - truth.people[:, 1], side="right") - 1
         np.add.at(people, row, 1)
         boxes = seen.boxes[seen.scores >= score]
-        overlap = iou(boxes, truth.people)
-        excused = share_inside(boxes, truth.ignored) >= INSIDE
-        for i in range(len(boxes)):
-            j = int(overlap[i].argmax()) if len(truth.people) else -1
-            if j >= 0 and overlap[i, j] >= OVERLAP:
-                found[row[j]] += 1
-                overlap[:, j] = 0
-            elif not excused[i]:
-                false += 1
+        owner = owners(boxes, truth.people)
+        np.add.at(found, row[owner[owner >= 0]], 1)
+        false += int(((owner < 0) & (share_inside(boxes, truth.ignored) < INSIDE)).sum())
     return Found(found, people, false / max(len(truths), 1))
+
+
+def owners(found: Floats, wanted: Floats) -> NDArray[np.intp]:
+    """(N,) whom each box, best first, finds that no better one has found; -1: nobody."""
+    overlap = iou(found, wanted)
+    owner = np.full(len(found), -1, np.intp)
+    for i in range(len(found) if len(wanted) else 0):
+        j = int(overlap[i].argmax())
+        if overlap[i, j] >= OVERLAP:
+            owner[i] = j
+            overlap[:, j] = 0
+    return owner
 
 
 def share_inside(boxes: Floats, regions: Floats) -> Floats:

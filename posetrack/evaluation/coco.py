@@ -11,7 +11,7 @@ import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,28 @@ Document = Mapping[str, Any]  # a COCO annotation file
 Result = dict[str, Any]  # image_id, category_id, keypoints [x, y, score] * K, score
 PERSON = 1
 
-# The ten numbers of COCOeval.summarize for keypoints, in its order, under their names in papers.
-_NAMES = {
-    "ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_medium": "APM", "ap_large": "APL",
-    "ar": "AR", "ar50": "AR50", "ar75": "AR75", "ar_medium": "ARM", "ar_large": "ARL",
-}  # fmt: skip
+
+class Numbers:
+    """Some numbers of COCOeval.summarize, in its order: a dataclass with their names in papers."""
+
+    NAMES: ClassVar[tuple[str, ...]]
+
+    def named(self) -> dict[str, float]:
+        """As papers call them."""
+        return dict(zip(self.NAMES, vars(self).values(), strict=True))
+
+    def to_json(self) -> dict[str, float | None]:
+        return {name: or_none(value) for name, value in self.named().items()}
+
+    def table(self) -> str:
+        return columns(self.named())
 
 
 @dataclass(frozen=True)
-class CocoReport:
+class CocoReport(Numbers):
     """Percent; NaN (null in JSON) where the ground truth has nobody of that size."""
+
+    NAMES = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
     ap: float  # mean over OKS 0.50, 0.55 ... 0.95
     ap50: float
@@ -46,16 +58,6 @@ class CocoReport:
     ar75: float
     ar_medium: float
     ar_large: float
-
-    def named(self) -> dict[str, float]:
-        """AP, AP50, AP75, APM, APL and the same of AR, as papers call them."""
-        return {name: getattr(self, field) for field, name in _NAMES.items()}
-
-    def to_json(self) -> dict[str, float | None]:
-        return {name: or_none(value) for name, value in self.named().items()}
-
-    def table(self) -> str:
-        return columns(self.named())
 
 
 def read_document(path: str | Path) -> Document:
@@ -121,7 +123,8 @@ def evaluate_coco(
     listed = {image["id"] for image in document["images"]}
     _check(found, listed, len(skeleton))
     chosen = sorted(listed if images is None else listed & set(images))
-    return CocoReport(*_summarise(_complete(document, skeleton), found, chosen, skeleton))
+    complete = _complete(document, skeleton)
+    return CocoReport(*summarised(complete, found, "keypoints", chosen, skeleton.sigmas))
 
 
 def _check(results: Sequence[Result], listed: Collection[int], joints: int) -> None:
@@ -158,10 +161,20 @@ def _complete(document: Document, skeleton: Skeleton) -> dict[str, Any]:
     }
 
 
-def _summarise(
-    truth: dict[str, Any], results: list[Result], images: list[int], skeleton: Skeleton
+def summarised(
+    truth: Document,
+    results: Sequence[Result],
+    kind: Literal["keypoints", "bbox"],
+    images: Sequence[int] | None = None,
+    sigmas: NDArray[np.floating] | None = None,
 ) -> list[float]:
-    """The ten numbers, percent."""
+    """The numbers that COCOeval.summarize prints, percent; NaN where the truth has nobody of that size.
+
+    Args:
+        truth: with all fields that pycocotools needs.
+        images: ids of the pictures to count; None is all.
+        sigmas: of the keypoints.
+    """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -170,13 +183,15 @@ def _summarise(
         wanted.dataset = truth
         wanted.createIndex()
         if results:
-            given = wanted.loadRes(results)
+            given = wanted.loadRes(list(results))
         else:  # loadRes fails on an empty list
             given.dataset = {**truth, "annotations": []}
             given.createIndex()
-        evaluator = COCOeval(wanted, given, "keypoints")
-        evaluator.params.imgIds = images
-        evaluator.params.kpt_oks_sigmas = skeleton.sigmas
+        evaluator = COCOeval(wanted, given, kind)
+        if images is not None:
+            evaluator.params.imgIds = images
+        if sigmas is not None:
+            evaluator.params.kpt_oks_sigmas = sigmas
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()

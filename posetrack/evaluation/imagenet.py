@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.evaluation.numbers import or_none
+
 
 @dataclass(frozen=True)
 class TopReport:
@@ -22,8 +24,7 @@ class TopReport:
     top5: float
 
     def to_json(self) -> dict[str, float | int | None]:
-        values = {"top1": self.top1, "top5": self.top5}
-        return {"pictures": self.pictures} | {k: None if np.isnan(v) else v for k, v in values.items()}
+        return {"pictures": self.pictures, "top1": or_none(self.top1), "top5": or_none(self.top5)}
 
     def table(self) -> str:
         return (

@@ -12,6 +12,7 @@ import numpy as np
 from posetrack.evaluation.ap import Curve, Detected, ap_scores, curves
 from posetrack.evaluation.hota import HotaCounts, hota_scores
 from posetrack.evaluation.mot import MotCounts, mot_scores
+from posetrack.evaluation.numbers import cell, or_none, ruled
 from posetrack.evaluation.people import JOINTS, Floats
 from posetrack.evaluation.quirks import Quirks
 from posetrack.evaluation.timeline import Timeline
@@ -78,37 +79,19 @@ class PoseTrackReport:
         """Precision over recall of every joint."""
         return curves(Detected.concatenate([s.detected for s in self.sequences]))
 
-    def to_json(self, *, detailed: bool = False) -> dict[str, Any]:
-        """The promised form (DESIGN section 5).
-
-        Args:
-            detailed: add the parts of HOTA, protocol 2, every sequence's totals, switches and warnings.
-        """
+    def to_json(self) -> dict[str, Any]:
+        """The promised form (DESIGN section 5)."""
         result: dict[str, Any] = {"sequences": len(self.sequences), "labelled_frames": self.labelled_frames}
-        result |= {name: _named(self.scores[name]) for name in METRICS}
-        if detailed:
-            result |= {name: _named(self.scores[name]) for name in HOTA_PARTS}
-            result["hota_across_sequences"] = None
-            if self.hota_across is not None:
-                result["hota_across_sequences"] = {
-                    k: _named(v) for k, v in vars(hota_scores(self.hota_across)).items()
-                }
-            result["per_sequence"] = {
-                name: {metric: _or_none(value) for metric, value in totals.items()}
-                for name, totals in self.by_sequence.items()
-            }
-            result["quirks"] = vars(self.quirks)
-            result["warnings"] = list(self.warnings)
-        return result
+        return result | {name: _named(self.scores[name]) for name in METRICS}
 
     def table(self) -> str:
         """The papers' table: a column for each body part and the total; below it what has no parts."""
         rows = [["", *PARTS, "Total"]]
         for title, metric in (("AP", "ap"), ("MOTA", "mota"), ("HOTA", "hota"), ("IDF1", "idf1")):
-            rows.append([title, *map(_cell, part_means(self.scores[metric])), _cell(self.totals[metric])])
+            rows.append([title, *map(cell, part_means(self.scores[metric])), cell(self.totals[metric])])
         poses = sum(len(s.timeline.truth) for s in self.sequences)
         head = f"{len(self.sequences)} sequences, {self.labelled_frames} labelled frames, {poses} poses"
-        total = {name: _cell(value) for name, value in self.totals.items()}
+        total = {name: cell(value) for name, value in self.totals.items()}
         lines = [
             f"AP        precision {total['precision_ap']}   recall {total['recall_ap']}",
             f"Tracking  precision {total['precision']}   recall {total['recall']}   MOTP {total['motp']}"
@@ -117,37 +100,22 @@ class PoseTrackReport:
         ]
         if self.hota_across is not None:
             across = {
-                name: _cell(mean(values)) for name, values in vars(hota_scores(self.hota_across)).items()
+                name: cell(mean(values)) for name, values in vars(hota_scores(self.hota_across)).items()
             }
             lines.append(f"HOTA across sequences (protocol 2): {across['hota']}   {_hota_line(across)}")
-        return "\n".join([head, "", *_aligned(rows), "", *lines])
+        return "\n".join([head, "", *ruled(rows), "", *lines])
 
     def sequence_table(self) -> str:
         """One line for each sequence; misses, false positives and switches are sums over the joints."""
         columns = ("ap", "mota", "motp", "precision", "recall", "hota", "idf1")
-        rows = [
-            [
-                "Sequence",
-                "Frames",
-                "Poses",
-                "AP",
-                "MOTA",
-                "MOTP",
-                "Prec",
-                "Rec",
-                "HOTA",
-                "IDF1",
-                "Miss",
-                "FP",
-                "Switch",
-            ]
-        ]
+        head = "Sequence Frames Poses AP MOTA MOTP Prec Rec HOTA IDF1 Miss FP Switch"
+        rows = [head.split()]
         for s in self.sequences:
             totals = self.by_sequence[s.name]
             events = [int(counts.sum()) for counts in (s.mot.misses, s.mot.false_positives, s.mot.switches)]
             sizes = [str(s.detected.frames), str(len(s.timeline.truth))]
-            rows.append([s.name, *sizes, *(_cell(totals[c]) for c in columns), *map(str, events)])
-        return "\n".join(_aligned(rows))
+            rows.append([s.name, *sizes, *(cell(totals[c]) for c in columns), *map(str, events)])
+        return "\n".join(ruled(rows))
 
 
 def _scores(sequences: Sequence[SequenceResult], quirks: Quirks) -> dict[str, Floats]:
@@ -176,27 +144,6 @@ def part_means(values: Floats) -> list[float]:
 
 
 def _named(values: Floats) -> dict[str, float | None]:
-    return {joint: _or_none(v) for joint, v in zip(JOINTS, values.tolist(), strict=True)} | {
-        "total": _or_none(mean(values))
+    return {joint: or_none(v) for joint, v in zip(JOINTS, values.tolist(), strict=True)} | {
+        "total": or_none(mean(values))
     }
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _cell(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Text columns: the first to the left, the others to the right, a rule below the head."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return [lines[0], "─" * len(lines[0]), *lines[1:]]

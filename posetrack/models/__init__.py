@@ -40,9 +40,9 @@ def create(name: str, keypoints: int = 17, *, empty: bool = False) -> nn.Module:
         return build(keypoints)
     import torch
 
-    from posetrack.models.meta import Undrawn
+    from posetrack.models.meta import SkipInit
 
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         return build(keypoints)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from posetrack.models import create
-from posetrack.models.meta import Unnormalised
+from posetrack.models.meta import SkipBatchNorm
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def measure(network: str | nn.Module, height: int, width: int, keypoints: int = 
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     training = [module for module in network.modules() if module.training]
     try:
-        with torch.no_grad(), Unnormalised():
+        with torch.no_grad(), SkipBatchNorm():
             shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
             image = torch.empty(1, 3, height, width, device="meta")
             torch.func.functional_call(network.eval(), shapes, (image,))

@@ -10,8 +10,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-class Undrawn(TorchFunctionMode):
-    """Skips the drawing of initial values, which costs a second for HRNet-W48 and would be overwritten."""
+class _Skip(TorchFunctionMode):
+    """Calls of some functions give their first argument back and do nothing else."""
+
+    def skips(self, function: Callable[..., Any]) -> bool:
+        raise NotImplementedError
 
     def __torch_function__(
         self,
@@ -21,20 +24,21 @@ class Undrawn(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        drawing = function in (Tensor.normal_, Tensor.uniform_)
-        if drawing or getattr(function, "__module__", None) == "torch.nn.init":
+        if self.skips(function):
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
         return function(*args, **kwargs)
 
 
-class Unnormalised(TorchFunctionMode):
-    """Skips batch normalisation, which changes no shape and takes nearly all the time of a meta forward."""
+class SkipInit(_Skip):
+    """No initial values are drawn, which costs a second for HRNet-W48: they would be overwritten."""
 
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        return args[0] if function is F.batch_norm else function(*args, **(kwargs or {}))
+    def skips(self, function: Callable[..., Any]) -> bool:
+        drawing = function in (Tensor.normal_, Tensor.uniform_)
+        return drawing or getattr(function, "__module__", None) == "torch.nn.init"
+
+
+class SkipBatchNorm(_Skip):
+    """No batch normalisation, which changes no shape and takes nearly all the time of a meta forward."""
+
+    def skips(self, function: Callable[..., Any]) -> bool:
+        return function is F.batch_norm

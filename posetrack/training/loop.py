@@ -172,7 +172,7 @@ class Training:
     def _batches(self, stage: Stage) -> Iterable[Batch]:
         order = RankBatches(self.plan, self.step, self.ranks.rank, self.ranks.size)
         pin = self.ranks.device.type == "cuda"
-        return loader(self.task.examples(stage), order, self.options.workers, pin, deaf=True)
+        return loader(self.task.examples(stage), order, self.options.workers, pin)
 
     # A step ----------------------------------------------------------------------------------------------
 

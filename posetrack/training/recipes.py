@@ -35,7 +35,7 @@ EVERYDAY_BOXES = Source("everyday", share=0.7)
 # What sees edges and colours, and stage 1: they need no lesson in new kinds of people, and a step takes a
 # quarter less time without them.
 STEM = ("conv1", "bn1", "conv2", "bn2", "layer1")
-RENDERED = Source("rendered", share=0.25, optional=True)  # of scripts/render_people.py
+RENDERED = Source("rendered", share=0.25, optional=True)  # of `python -m scripts.render people`
 
 # Section 4.1, Tables 1 and 2. The code runs 4 GPUs with 32 pictures each, and 24 each for W48 at 384x288.
 COCO_W32 = Recipe("coco_w32_256x192", "hrnet_w32", (COCO_SET,), 192, 256)

@@ -21,7 +21,6 @@ from posetrack.datasets.lspet import (
     read_lspet,
     read_lspet_boxes,
     read_rendered,
-    read_rendered_boxes,
 )
 from posetrack.datasets.mpii import read_mpii
 from posetrack.datasets.people import HeldOut, PoseData
@@ -39,8 +38,8 @@ PEOPLE: Mapping[str, Callable[[Path, Recipe], PoseData]] = {
     "coco": lambda root, recipe: read_coco(root, "train"),
     "ai_challenger": lambda root, recipe: read_ai_challenger(root),
     "mpii": lambda root, recipe: read_mpii(root, "train"),
-    "posetrack17": lambda root, recipe: read_posetrack(root, "train", 2017, recipe.box_growth or GROWTH),
-    "posetrack18": lambda root, recipe: read_posetrack(root, "train", 2018, recipe.box_growth or GROWTH),
+    "posetrack17": lambda root, recipe: _posetrack(root, recipe, 2017),
+    "posetrack18": lambda root, recipe: _posetrack(root, recipe, 2018),
     "lspet": lambda root, recipe: read_lspet(root),
     "everyday": lambda root, recipe: read_everyday_people(root),
     "rendered": lambda root, recipe: read_rendered(root),
@@ -49,20 +48,19 @@ TAUGHT = ("lspet", "everyday")  # people with few joints by humans, whom a teach
 HELD_OUT: Mapping[str, Callable[[Path, Recipe], Sequence[HeldOut]]] = {
     "coco": lambda root, recipe: [held_out(read_coco(root, "val"))],
     "mpii": lambda root, recipe: [held_out(read_mpii(root, "valid"))],
-    "posetrack17": lambda root, recipe: [
-        held_out(read_posetrack(root, "val", 2017, recipe.box_growth or GROWTH))
-    ],
-    "posetrack18": lambda root, recipe: [
-        held_out(read_posetrack(root, "val", 2018, recipe.box_growth or GROWTH))
-    ],
+    "posetrack17": lambda root, recipe: [held_out(_posetrack(root, recipe, 2017, "val"))],
+    "posetrack18": lambda root, recipe: [held_out(_posetrack(root, recipe, 2018, "val"))],
     "lspet": lambda root, recipe: read_held_out(root),
 }
 # `labels` is the folder of the boxes that a teacher has made.
 BOXES: Mapping[str, Callable[[Path, Path], BoxData]] = {
     "lspet": lambda root, labels: read_lspet_boxes(root),
     "everyday": read_everyday_boxes,
-    "rendered": lambda root, labels: read_rendered_boxes(root),
 }
+
+
+def _posetrack(root: Path, recipe: Recipe, year: int, split: str = "train") -> PoseData:
+    return read_posetrack(root, split, year, recipe.box_growth or GROWTH)
 
 
 def held_out(data: PoseData) -> HeldOut:

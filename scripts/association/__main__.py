@@ -19,14 +19,14 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from posetrack import __version__
-from posetrack.commands.flags import Command, parse
+from posetrack.commands.flags import Command
 from posetrack.errors import PoseTrackError
 from posetrack.presets import LIGHT, PAPER
 from scripts.association.noise import SYSTEMS
 from scripts.association.study import PARTS, PRESETS, VALUES, Result
 from scripts.association.study import study as compare
 from scripts.association.videos import read_video
+from scripts.cli import run
 from scripts.markdown import fill_file, table
 from scripts.plots import BLUE, MUTED, ORANGE, panels, save
 
@@ -130,15 +130,5 @@ def curve(
 COMMANDS: dict[str, Command] = {"study": study, "presets": presets}
 
 
-def main() -> int:
-    try:
-        about = (__doc__ or "").split("\n")[0]
-        command, values = parse("python -m scripts.association", about, __version__, COMMANDS, sys.argv[1:])
-        return command(**values) or 0
-    except PoseTrackError as error:
-        print(f"association: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("association", __doc__, COMMANDS))

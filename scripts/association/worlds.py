@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou, nms
+from posetrack.pose.estimator import person_scores
 from posetrack.skeletons import POSETRACK18
 from posetrack.types import Detections, Poses
 from scripts.association.noise import Noise, episodes, lasting
@@ -36,16 +37,6 @@ HARD = np.array(
 )
 SIGHT = 0.3  # IoU with a person's body from which a box shows the person
 SPREAD = POSETRACK18.sigmas / POSETRACK18.sigmas[POSETRACK18.index("left_shoulder")]
-
-
-@dataclass(frozen=True, eq=False)
-class Bodies:
-    """What the pose network would see of everybody (P people and things) in one frame."""
-
-    points: Floats  # (P, K, 2)
-    scores: Floats  # (P, K)
-    boxes: Floats  # (P, 4); NaN where nobody is
-    weight: Floats  # (P,) of the one who draws the network's attention: less where occluded
 
 
 class World:
@@ -136,7 +127,6 @@ class World:
         noise, T = self.noise, len(self.video)
         lasting_ones, flashes = rng.poisson(noise.false_people), rng.poisson(noise.flashes * T)
         F = lasting_ones + flashes
-        self._real = self.video.present.shape[1]
         shapes = np.argwhere(self.video.present)
         model = shapes[rng.integers(len(shapes), size=F)]
         points = self._points[model[:, 0], model[:, 1]]  # (F, K, 2)
@@ -280,10 +270,3 @@ class WorldMotion:
         on_body = owner != BACKGROUND
         moved = points + np.where(on_body[:, None], self.world.shift[self.t, owner], 0)
         return moved.astype(np.float32), on_body & self.world.followed[self.t, owner]
-
-
-def person_scores(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(N,) mean of the joint scores above 0.2, as the estimator's."""
-    seen = scores > 0.2
-    mean: NDArray[np.floating] = (scores * seen).sum(1) / np.maximum(seen.sum(1), 1)
-    return mean

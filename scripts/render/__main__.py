@@ -20,18 +20,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from posetrack import __version__
-from posetrack.commands.flags import Command, parse
+from posetrack.commands.flags import Command
 from posetrack.errors import PoseTrackError
 from posetrack.files import refuse_existing
+from scripts.cli import run
 from scripts.render import plays
 from scripts.render.bodies import Library
-from scripts.render.film import film, stills
+from scripts.render.film import film
 from scripts.render.people import draw_people
 
 Assets = Annotated[Path, "folder of the MakeHuman assets, or of their archive"]
 Processes = Annotated[int, "frames drawn side by side; the result is the same"]
-Stills = Annotated[list[int] | None, "draw only these frames, as PNG"]
 Overwrite = Annotated[bool, "replace files that are there already"]
 DEMO = Path(__file__).parents[2] / "posetrack" / "demo"
 
@@ -40,29 +39,25 @@ def demo(
     *,
     assets: Assets,
     out: Annotated[Path, "folder of demo.mp4 and demo_truth.json"] = DEMO,
-    still: Stills = None,
     processes: Processes = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """The clip that ships with the package (five minutes on one core)."""
     truth = out / "demo_truth.json"
-    if not still:
-        refuse_existing(truth, overwrite=overwrite)
-    _film({"demo": plays.DEMO}, assets, out, still, processes, overwrite)
-    if not still:
-        (out / "demo.json").replace(truth)
+    refuse_existing(truth, overwrite=overwrite)
+    _film({"demo": plays.DEMO}, assets, out, processes, overwrite)
+    (out / "demo.json").replace(truth)
 
 
 def clips(
     *,
     assets: Assets,
     out: Annotated[Path, "folder of NAME.mp4 and NAME.json"],
-    still: Stills = None,
     processes: Processes = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Three clips to choose thresholds on: crossing, games, afar (two minutes each on one core)."""
-    _film(plays.PLAYS, assets, out, still, processes, overwrite)
+    _film(plays.PLAYS, assets, out, processes, overwrite)
 
 
 def crowd(
@@ -75,7 +70,6 @@ def crowd(
     seed: Annotated[int, "another one gives other people on other ways"] = 1,
     kind: Annotated[plays.Kind, "all walk, or every second one jumps, kicks, turns"] = "street",
     name: Annotated[str | None, "of the files; default: KIND_PEOPLE_SEED"] = None,
-    still: Stills = None,
     processes: Processes = 1,
     overwrite: Overwrite = False,
 ) -> None:
@@ -87,7 +81,7 @@ def crowd(
             "1280x720, one person or more and a length above 0"
         )
     play = plays.crowd(people, seconds, (int(found[1]), int(found[2])), seed, kind)
-    _film({name or f"{kind}_{people}_{seed}": play}, assets, out, still, processes, overwrite)
+    _film({name or f"{kind}_{people}_{seed}": play}, assets, out, processes, overwrite)
 
 
 def people(
@@ -125,7 +119,6 @@ def _film(
     chosen: dict[str, plays.Play],
     assets: Path,
     out: Path,
-    still: list[int] | None,
     processes: int,
     overwrite: bool,
 ) -> None:
@@ -133,24 +126,11 @@ def _film(
     with unpacked(assets) as folder:
         library = Library(folder)
         for name, play in chosen.items():
-            if still:
-                print(*stills(play, library, still, out / name))
-            else:
-                print(*film(play, library, out / name, processes=processes, overwrite=overwrite))
+            print(*film(play, library, out / name, processes=processes, overwrite=overwrite))
 
 
 COMMANDS: dict[str, Command] = {"demo": demo, "clips": clips, "crowd": crowd, "people": people}
 
 
-def main() -> int:
-    try:
-        about = (__doc__ or "").split("\n")[0]
-        command, values = parse("python -m scripts.render", about, __version__, COMMANDS, sys.argv[1:])
-        return command(**values) or 0
-    except PoseTrackError as error:
-        print(f"render: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("render", __doc__, COMMANDS))

@@ -125,12 +125,3 @@ def encode(pictures: Iterable[NDArray[np.uint8]], path: Path, play: Play) -> Non
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
-
-
-def stills(play: Play, library: Library, numbers: Iterable[int], stem: Path) -> list[Path]:
-    """Single frames as STEM_NUMBER.png, to look at a scene before it is filmed."""
-    stage = Set.built(play, library)
-    paths = [stem.with_name(f"{stem.name}_{number:04d}.png") for number in numbers]
-    for number, path in zip(numbers, paths, strict=True):
-        cv2.imwrite(str(path), stage.shot(number)[0][..., ::-1])
-    return paths

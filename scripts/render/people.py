@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posetrack.datasets.people import read_tar_images
+from posetrack.datasets.archives import read_tar_images
 from posetrack.files import replacing
 from scripts.render import portraits, truth
 from scripts.render.bodies import Library

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,19 +12,11 @@ from scripts.render.lighting import BOUNCE, SKY, SUN, TO_SUN
 from scripts.render.paint import Array, linear
 from scripts.render.rasterise import Camera
 
-
-class Canvas(Protocol):
-    """What can be drawn on: backdrop.Layers."""
-
-    @property
-    def ambient(self) -> Array: ...
-    @property
-    def direct(self) -> Array: ...
-    @property
-    def ground(self) -> Array: ...
+if TYPE_CHECKING:
+    from scripts.render.backdrop import Layers
 
 
-def draw_tree(layers: Canvas, camera: Camera, foot: NDArray[np.floating], height: float, seed: int) -> None:
+def draw_tree(layers: Layers, camera: Camera, foot: NDArray[np.floating], height: float, seed: int) -> None:
     """A broadleaf tree."""
     rng = np.random.default_rng(100 + seed)
     bark = linear((0.38, 0.33, 0.28))
@@ -47,7 +39,7 @@ def draw_tree(layers: Canvas, camera: Camera, foot: NDArray[np.floating], height
     )
 
 
-def draw_planter(layers: Canvas, camera: Camera, foot: NDArray[np.floating], width: float, seed: int) -> None:
+def draw_planter(layers: Layers, camera: Camera, foot: NDArray[np.floating], width: float, seed: int) -> None:
     """A stone tub with a low shrub."""
     rng = np.random.default_rng(200 + seed)
     _quad(layers, camera, foot, 0.0, 0.55, width / 2, linear((0.62, 0.60, 0.56)))
@@ -71,7 +63,7 @@ def draw_planter(layers: Canvas, camera: Camera, foot: NDArray[np.floating], wid
 
 
 def _leaves(
-    layers: Canvas,
+    layers: Layers,
     camera: Camera,
     points: NDArray[np.floating],
     middle: NDArray[np.floating],
@@ -112,7 +104,7 @@ def _leaves(
 
 
 def _quad(
-    layers: Canvas,
+    layers: Layers,
     camera: Camera,
     foot: NDArray[np.floating],
     low: float,

@@ -8,19 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posetrack.results.formats import category
+from posetrack.skeletons import POSETRACK18
 from scripts.render.bodies import JOINT_BONES, Body
 from scripts.render.picture import ZBuffer
 from scripts.render.rasterise import Camera, Floats
 
-KEYPOINTS = (
-    "nose", "head_bottom", "head_top", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
-    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
-    "left_knee", "right_knee", "left_ankle", "right_ankle",
-)  # fmt: skip
-EDGES = (
-    (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10),
-    (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
-)  # fmt: skip
+KEYPOINTS = POSETRACK18.keypoints
 VIDEO = 1
 FOLDER = "000001_mpii_test"
 FLESH = 0.22  # metres of the own body that may lie in front of a joint that counts as seen
@@ -121,11 +115,7 @@ def posetrack18(frames: list[list[tuple[int, Truth]]]) -> dict[str, Any]:
         for number, people in enumerate(frames)
         for track, truth in people
     ]
-    category = {
-        "supercategory": "person", "id": 1, "name": "person", "keypoints": list(KEYPOINTS),
-        "skeleton": [list(e) for e in EDGES],
-    }  # fmt: skip
-    return {"images": images, "annotations": annotations, "categories": [category]}
+    return {"images": images, "annotations": annotations, "categories": [category()]}
 
 
 def _annotation(image: int, track: int, truth: Truth) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from typing import Annotated, Literal, get_args
 import torch
 from safetensors.torch import load_file
 
-from posetrack import __version__, zoo
-from posetrack.commands.flags import parse
+from posetrack import zoo
 from posetrack.errors import PoseTrackError
 from posetrack.runtime.calibration import Calibration
 from posetrack.training import export
+from scripts.cli import run
 from scripts.markdown import fill_file
 from scripts.report.accuracy import boxes, joints
 from scripts.report.clips import Clip, clips
@@ -99,16 +99,5 @@ def carry(path: Path, calibration: Calibration) -> None:
         print(f"{path}: calibration {calibration.text()}")
 
 
-def main() -> int:
-    try:
-        about = (__doc__ or "").split("\n")[0]
-        words = ["report", *sys.argv[1:]]
-        command, values = parse("python -m scripts.report", about, __version__, {"report": report}, words)
-        return command(**values) or 0
-    except PoseTrackError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("report", __doc__, {"report": report}))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
-from posetrack.benchmarks.detector import OVERLAP, DetectionScores, validate
+from posetrack.benchmarks.detector import SURE, compare
 from posetrack.benchmarks.pose_report import by_joint, by_pose
-from posetrack.benchmarks.scores import SURE
 from posetrack.boxes import iou
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.lspet import PLACES_HELD_OUT
 from posetrack.detectors.light import LightDetector
+from posetrack.evaluation.boxes import OVERLAP
 from posetrack.presets import LIGHT
 from posetrack.skeletons import POSETRACK18
-from posetrack.types import Detections, Floats, Frame
+from posetrack.types import Frame
 from scripts.markdown import table
 from scripts.report.networks import SETS, Networks
 
@@ -34,22 +34,13 @@ def boxes(networks: Networks) -> str:
     }
     rows = []
     for name, pictures in sets.items():
-        result = compared(detector, pictures)
+        result = compare(detector, pictures)
         recall, false = result.at(LIGHT.detector_score)
         counts = [str(result.pictures), str(result.wanted)]
         rows.append([name, *counts, 100 * result.ap50, 100 * recall, f"{false:.2f}"])
     score = LIGHT.detector_score
     text = table(f"set | photos: | people: | AP50: | found at {score}, %: | false boxes per photo:", rows)
     return f"{text}\n\nFound by height at the network's input: {by_height(detector, networks.photos)}."
-
-
-def compared(detector: LightDetector, pictures: Iterable[Picture]) -> DetectionScores:
-    def rows() -> Iterator[tuple[Detections, Floats, Floats]]:
-        for picture in pictures:
-            sure = picture.scores >= SURE
-            yield detector([Frame(picture.image, 0, 0.0)])[0], picture.boxes[sure], picture.boxes[~sure]
-
-    return validate(rows())
 
 
 def by_height(detector: LightDetector, photos: Iterable[Picture]) -> str:

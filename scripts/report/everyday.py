@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from posetrack.benchmarks.everyday import SLOTS, EverydaySet, judge, look
+from posetrack.benchmarks.everyday import SLOTS, EverydaySet, judge
+from posetrack.benchmarks.predict import find_labelled
 from posetrack.datasets.boxes import Image
 from posetrack.detectors.light import LightDetector
 from posetrack.evaluation.boxes import HEIGHTS, BoxTruth, evaluate_boxes, found_by_height
@@ -39,7 +40,8 @@ def _of_source(source: str, data: EverydaySet, estimators: dict[str, HeatmapEsti
     kinds = " | ".join(f"{kind} ({members.sum()}):" for kind, members in data.kinds.items())
     rows: list[list[object]] = []
     for name, estimator in estimators.items():
-        points, scores = look(estimator, data, name).joints(POSETRACK18)
+        seen = find_labelled(estimator, data.people, data.images, name)
+        points, scores = seen.joints(POSETRACK18)
         result = judge(points[:, SLOTS], scores[:, SLOTS], data)
         rows.append([name, result.coco.ap, result.coco.ap50, *(100 * v for v in result.by_kind().values())])
     return table(f"{source}, mean OKS x 100 | OKS AP: | AP50: | {kinds}", rows)

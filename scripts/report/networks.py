@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from posetrack import zoo
 from posetrack.benchmarks.everyday import EverydaySet, read_everyday_set
 from posetrack.benchmarks.pck import Errors
-from posetrack.benchmarks.predict import find_people
+from posetrack.benchmarks.predict import find_labelled
 from posetrack.benchmarks.validate import errors_of
 from posetrack.datasets.boxes import Picture, read_pictures
 from posetrack.datasets.everyday import (
@@ -100,8 +98,5 @@ class Networks:
 
 def look(estimator: HeatmapEstimator, held_out: HeldOut) -> tuple[Poses, Errors]:
     """Poses of held-out people in their labelled boxes, and how far off they are."""
-    names = [person.image for person in held_out.people]
-    boxes = np.stack([person.box for person in held_out.people])
-    ones = np.ones(len(names), np.float32)
-    seen = find_people(estimator, names, boxes, ones, held_out.images.__getitem__, SETS[held_out.name])
+    seen = find_labelled(estimator, held_out.people, held_out.images, SETS[held_out.name])
     return seen.poses, errors_of(seen.poses.keypoints, held_out, estimator.skeleton)

@@ -60,14 +60,13 @@ class Examples(Dataset[Example]):
         return batch
 
 
-def loader(
-    examples: Examples, batches: RankBatches, workers: int, pin: bool = False, deaf: bool = False
-) -> DataLoader[Example]:
+def loader(examples: Examples, batches: RankBatches, workers: int, pin: bool = False) -> DataLoader[Example]:
     """Batches of examples in the order of `batches`, made ahead by worker processes; 0 makes them here.
+
+    The workers ignore the signals by which a whole run is asked to stop.
 
     Args:
         pin: in memory from which a GPU copies while the CPU goes on.
-        deaf: workers ignore the signals by which the whole run is asked to stop.
     """
     if workers:
         cv2.setNumThreads(1)  # OpenCV's threads do not live on in forked workers, which would wait for them
@@ -77,17 +76,13 @@ def loader(
         num_workers=workers,
         pin_memory=pin,
         collate_fn=examples.collate,
-        worker_init_fn=_begin_deaf_worker if deaf else _begin_worker,
+        worker_init_fn=_begin_worker,
         prefetch_factor=4 if workers else None,
     )
 
 
 def _begin_worker(worker: int) -> None:
     cv2.setNumThreads(1)  # where workers are not forked
-
-
-def _begin_deaf_worker(worker: int) -> None:
-    _begin_worker(worker)
     ignore_stop_signals()
 
 

@@ -10,7 +10,6 @@ in front of places without people.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,21 +18,9 @@ from numpy.typing import NDArray
 
 from posetrack.datasets.boxes import BoxData, Floats, Image, Picture, soften
 from posetrack.datasets.concatenate import draw_scales
+from posetrack.training.examples.boxed import BoxedImage, compose, covered, cropped, mirrored
 from posetrack.training.examples.examples import Batch, Example, Examples
 from posetrack.training.recipe import Recipe, Stage
-
-MIN_HEIGHT = 9.0  # pixels in the scene; smaller people are neither wanted nor punished
-MIN_VISIBLE = 0.3  # share of a box that must remain inside its tile; less is neither wanted nor punished
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """One training picture."""
-
-    image: Image  # (H, W, 3) RGB
-    boxes: Floats  # (N, 4) xyxy pixels, inside the picture
-    soft: Floats  # (N,) target scores, 0 = ignore: nothing is learned from cells inside
-
 
 # Width and height of the scenes for an input of 416 pixels, one shape per batch: those of videos, wide and
 # upright. For another input they grow or shrink with it, to multiples of 32.
@@ -101,7 +88,7 @@ class Scenes:
             weights = np.ones(len(pictures))
         self.cumulative = np.cumsum(weights / np.sum(weights))
 
-    def draw(self, width: int, height: int) -> Scene:
+    def draw(self, width: int, height: int) -> BoxedImage:
         """A new scene of the given size, with colours, blur and compression of video."""
         kind = self.random.random()
         if kind < WHOLE:
@@ -114,7 +101,7 @@ class Scenes:
             scene = self.with_clutter(scene)
         if self.random.random() < 0.5:
             scene = mirrored(scene)
-        return Scene(self.degraded(scene.image), scene.boxes, scene.soft)
+        return BoxedImage(self.degraded(scene.image), scene.boxes, scene.soft)
 
     def photo(self) -> Picture:
         """A photo with people, by weight."""
@@ -125,14 +112,14 @@ class Scenes:
         """A photo of a place."""
         return self.backgrounds[int(self.random.integers(len(self.backgrounds)))]
 
-    def whole(self, width: int, height: int) -> Scene:
+    def whole(self, width: int, height: int) -> BoxedImage:
         """One photo as large as it fits, or larger; what it leaves free is grey or another place."""
         picture = self.photo() if self.random.random() < 0.85 else self.place()
         h, w = picture.image.shape[:2]
         scale = min(width / w, height / h) * float(np.exp(self.random.uniform(-0.5, 0.45)))
         scale = min(scale, 2.0)
         canvas = np.full((height, width, 3), self.random.integers(0, 255, 3), np.uint8)
-        parts: list[Scene] = []
+        parts: list[BoxedImage] = []
         if self.random.random() < 0.7:
             parts.append(self.tile(self.place(), width, height, 0.0))
             canvas[:] = parts[0].image
@@ -141,7 +128,7 @@ class Scenes:
         y = int(self.random.integers(height - tile.image.shape[0] + 1))
         return compose(canvas, [*((p, 0, 0) for p in parts), (tile, x, y)])
 
-    def mosaic(self, width: int, height: int) -> Scene:
+    def mosaic(self, width: int, height: int) -> BoxedImage:
         """The picture cut in two again and again; every piece shows part of a photo."""
         canvas = np.zeros((height, width, 3), np.uint8)
         pieces = [(0, 0, width, height)]
@@ -164,7 +151,7 @@ class Scenes:
             tiles.append((self.tile(picture, w, h, self.scale_for(picture, 18, 0.9 * h)), x, y))
         return compose(canvas, tiles)
 
-    def pasted(self, width: int, height: int) -> Scene:
+    def pasted(self, width: int, height: int) -> BoxedImage:
         """A place (or a photo) with people and things cut out of other photos, later ones in front.
 
         The things keep a network from learning that whatever stands out from its surroundings is a person.
@@ -189,7 +176,7 @@ class Scenes:
             layers.append((cut, x, y))
         return compose(canvas, layers, soft_edge=True)
 
-    def person(self, tall: float) -> Scene | None:
+    def person(self, tall: float) -> BoxedImage | None:
         """Somebody with their surroundings, `tall` pixels high; None where nobody is there for sure."""
         picture = self.photo()
         good = np.flatnonzero(soften(picture.scores) > 0.5)
@@ -198,7 +185,7 @@ class Scenes:
         box = picture.boxes[self.random.choice(good)]
         return self.cut_out(picture, box, min(tall / max(float(box[3] - box[1]), 1.0), 2.0))
 
-    def thing(self, tall: float) -> Scene | None:
+    def thing(self, tall: float) -> BoxedImage | None:
         """Part of a photo without anybody, `tall` pixels high; None where a few tries find none."""
         picture = self.photo() if self.random.random() < 0.6 else self.place()
         h, w = picture.image.shape[:2]
@@ -212,7 +199,7 @@ class Scenes:
                 return cropped(picture, x0, y0, x1, y1, min(tall / (y1 - y0), 2.0))
         return None
 
-    def with_clutter(self, scene: Scene) -> Scene:
+    def with_clutter(self, scene: BoxedImage) -> BoxedImage:
         """With stands of rods where nobody is.
 
         Photos of gymnasts teach that whatever spreads limbs is a person; feet of tables and chairs do, too.
@@ -225,7 +212,7 @@ class Scenes:
             space = tuple(map(int, (x - reach, y - reach, x + reach + 1, y + reach + 1)))
             if not (covered(scene.boxes, (space[0], space[1], space[2], space[3])) > 0).any():
                 self.stand(image, x, y, reach)
-        return Scene(image, scene.boxes, scene.soft)
+        return BoxedImage(image, scene.boxes, scene.soft)
 
     def stand(self, image: Image, x: float, y: float, reach: float) -> None:
         """Draw three to six rods that spread from (x, y), seen from any height; often a post and a top."""
@@ -252,7 +239,7 @@ class Scenes:
                 plate = tuple(random.uniform(20, 250, 3).tolist())
                 cv2.ellipse(image, (int(x), int(top)), axes, 0, 0, 360, plate, -1, cv2.LINE_AA)
 
-    def cut_out(self, picture: Picture, box: Floats, scale: float) -> Scene:
+    def cut_out(self, picture: Picture, box: Floats, scale: float) -> BoxedImage:
         """The surroundings of one box, scaled."""
         h, w = picture.image.shape[:2]
         margin = (
@@ -270,7 +257,7 @@ class Scenes:
         tall = np.exp(self.random.uniform(np.log(low), np.log(max(high, low + 1))))
         return min(float(tall / max(box[3] - box[1], 1)), 2.0)
 
-    def tile(self, picture: Picture, width: int, height: int, scale: float) -> Scene:
+    def tile(self, picture: Picture, width: int, height: int, scale: float) -> BoxedImage:
         """A random part of the picture that fills width × height, enlarged if the scale would leave a gap."""
         h, w = picture.image.shape[:2]
         scale = max(scale, width / w, height / h)
@@ -320,77 +307,3 @@ def compressed(pixels: cv2.typing.MatLike, quality: int) -> cv2.typing.MatLike:
     result = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert result is not None
     return result
-
-
-def cropped(
-    picture: Picture, x0: int, y0: int, x1: int, y1: int, scale: float, size: tuple[int, int] | None = None
-) -> Scene:
-    """The part of a picture, scaled (to `size` exactly when given). People mostly outside become 'ignore'."""
-    part = picture.image[y0:y1, x0:x1]
-    w, h = size or (max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale)))
-    method = cv2.INTER_AREA if w < 0.8 * (x1 - x0) else cv2.INTER_LINEAR
-    image = np.asarray(cv2.resize(part, (w, h), interpolation=method), np.uint8)
-    factor = np.array([w / (x1 - x0), h / (y1 - y0)] * 2, np.float32)
-    boxes = (picture.boxes - np.array([x0, y0, x0, y0], np.float32)) * factor
-    boxes, soft = clipped(boxes, soften(picture.scores), w, h)
-    return Scene(image, boxes, soft)
-
-
-def clipped(boxes: Floats, soft: Floats, width: int, height: int) -> tuple[Floats, Floats]:
-    """Boxes cut to width × height; those mostly outside or tiny become 'ignore', empty ones go."""
-    inside = np.clip(boxes, 0, [width, height, width, height]).astype(np.float32)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    left = (inside[:, 2:] - inside[:, :2]).prod(1)
-    soft = np.where((left < MIN_VISIBLE * area) | (inside[:, 3] - inside[:, 1] < MIN_HEIGHT), 0, soft)
-    keep = left > 1
-    return inside[keep], soft[keep].astype(np.float32)
-
-
-def compose(canvas: Image, layers: Sequence[tuple[Scene, int, int]], soft_edge: bool = False) -> Scene:
-    """Tiles drawn over one another at (x, y). People hidden by more than 60 % become 'ignore', by 90 % go."""
-    height, width = canvas.shape[:2]
-    boxes, soft = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-    for tile, x, y in layers:
-        h, w = tile.image.shape[:2]
-        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
-        if x1 <= x0 or y1 <= y0:
-            continue
-        part = tile.image[y0 - y : y1 - y, x0 - x : x1 - x]
-        if soft_edge and (w, h) != (width, height):
-            alpha = edge_ramp(w, h)[y0 - y : y1 - y, x0 - x : x1 - x, None]  # (h, w, 1)
-            part = (part * alpha + canvas[y0:y1, x0:x1] * (1 - alpha)).astype(np.uint8)
-        canvas[y0:y1, x0:x1] = part
-        if len(boxes):
-            hidden = covered(boxes, (x0, y0, x1, y1))
-            soft = np.where(hidden > 0.6, 0, soft).astype(np.float32)
-            boxes, soft = boxes[hidden < 0.9], soft[hidden < 0.9]
-        new, new_soft = clipped(tile.boxes + np.array([x, y, x, y], np.float32), tile.soft, width, height)
-        boxes, soft = np.concatenate([boxes, new]), np.concatenate([soft, new_soft])
-    return Scene(canvas, boxes, soft)
-
-
-def covered(boxes: Floats, by: tuple[int, int, int, int]) -> Floats:
-    """(N,) share of each box that lies under a rectangle."""
-    low, high = np.maximum(boxes[:, :2], by[:2]), np.minimum(boxes[:, 2:], by[2:])
-    area: Floats = np.clip(high - low, 0, None).prod(1) / np.maximum(
-        (boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-6
-    )
-    return area
-
-
-def edge_ramp(width: int, height: int) -> Floats:
-    """(height, width) from 0 at the border to 1 over an eighth of the smaller side: no edge to learn from."""
-    reach = max(1.0, min(width, height) / 8)
-    x = np.minimum(np.arange(width) + 0.5, width - np.arange(width) - 0.5) / reach
-    y = np.minimum(np.arange(height) + 0.5, height - np.arange(height) - 0.5) / reach
-    ramp: Floats = np.minimum(np.minimum.outer(y, x), 1).astype(np.float32)
-    return ramp
-
-
-def mirrored(scene: Scene) -> Scene:
-    """Left and right exchanged."""
-    width = scene.image.shape[1]
-    boxes = np.stack(
-        [width - scene.boxes[:, 2], scene.boxes[:, 1], width - scene.boxes[:, 0], scene.boxes[:, 3]], 1
-    )
-    return Scene(np.ascontiguousarray(scene.image[:, ::-1]), boxes, scene.soft)

@@ -153,22 +153,20 @@ def cells(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of xyxy boxes, broadcast."""
-    inter = (
-        (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
-    )
-    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inter
+    inter, union = _areas(a, b)
     return inter / union.clamp(min=1e-6)
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
     """Generalised IoU of pairs of xyxy boxes: (N, 4), (N, 4) to (N,)."""
-    inter = (
-        (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
-    )
-    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inter
-    hull = (
-        (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2]))
-        .prod(-1)
-        .clamp(min=1e-6)
-    )
+    inter, union = _areas(a, b)
+    sides = torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+    hull = sides.prod(-1).clamp(min=1e-6)
     return inter / union.clamp(min=1e-6) - (hull - union) / hull
+
+
+def _areas(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """What two boxes share, and what they cover together."""
+    sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
+    inter = sides.clamp(min=0).prod(-1)
+    return inter, (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inter

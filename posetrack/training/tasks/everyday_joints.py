@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from posetrack.benchmarks.everyday import AREA, EDGE
 from posetrack.benchmarks.validate import Decoding
 from posetrack.datasets.people import Person, PoseData, by_human
 from posetrack.pose.networks import load_network
@@ -38,9 +39,7 @@ ANCHORS = [POSETRACK18.index(name) for name in ("nose", "left_shoulder", "right_
 ANCHOR_SCORE = 0.3  # least of both networks for an anchor to be compared
 HEAD_SIGMA = 0.06  # OKS sigma of that comparison
 TAUGHT = [k for k, name in enumerate(POSETRACK18.keypoints) if name in COCO17.keypoints]
-AREA = 0.53  # of a person, in areas of the box
 EASY = 0.3  # how often somebody is drawn whom the network finds already; 1.3 whom it does not find at all
-EDGE = 2.0  # pixels within which a box touches the frame's edge
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from posetrack.boxes import iou
-from posetrack.datasets.boxes import BoxData, Floats, Image, Picture, decoded, tar_members
+from posetrack.datasets.archives import pictures_of
+from posetrack.datasets.boxes import BoxData, Floats, Image, Picture
 from posetrack.datasets.everyday import SOURCES, EverydayPhoto, read_everyday, read_photo_images
 from posetrack.errors import PoseTrackError
 from posetrack.files import replacing
@@ -33,8 +34,10 @@ def label_everyday(root: Path, teacher: RtmdetTeacher, folder: Path) -> None:
         if not path.exists():
             print(f"labelling {tar}", flush=True)
             rows = {}
-            for name, content in tar_members(tar):
-                boxes, scores = teacher(decoded(content, name))
+            for name, image in pictures_of(tar):
+                if image is None:
+                    raise PoseTrackError(f"{tar}: {name} does not decode as a picture")
+                boxes, scores = teacher(image)
                 table = np.concatenate([boxes, scores[:, None]], 1)[scores >= KEPT]
                 rows[name] = table.round(3).tolist()
             with replacing(path) as temporary:

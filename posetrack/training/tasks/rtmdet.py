@@ -13,50 +13,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from posetrack.boxes import nms
 from posetrack.datasets.boxes import Floats, Image
-from posetrack.training.tasks.teacher_boxes import merge
+from posetrack.training.tasks.teacher_boxes import BoxTeacher
 
 STRIDES = (8, 16, 32)
 MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # of BGR
 DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
 FLOOR = 0.1  # scores below are not looked at
 SLOPE, SHIFT = 1.6, 0.5  # of the log odds: RTMDet gives a sure person 0.75 and a place without anybody 0.01
-SAME = 0.6  # IoU from which two boxes show the same person
 
 
-class RtmdetTeacher:
-    def __init__(self, path: str | Path, side: int = 320, threads: int = 1, floor: float = FLOOR) -> None:
+class RtmdetTeacher(BoxTeacher):
+    def __init__(self, path: str | Path, side: int = 320, floor: float = FLOOR) -> None:
         """
         Args:
             side: pixels to which a photo's longer side is scaled by `__call__`, a multiple of 32.
             floor: `__call__` does not look at lower scores.
         """
-        self.path, self.side, self.threads, self.floor = str(path), side, threads, floor
+        self.path, self.side, self.floor = str(path), side, floor
         self._requests: dict[tuple[int, int, int], Any] = {}
 
-    def __call__(self, image: Image) -> tuple[Floats, Floats]:
-        """(N, 4) xyxy pixels of the picture and (N,) scores, mean of the plain and the mirrored view."""
-        plain = self.one_view(image)
-        boxes, scores = self.one_view(np.ascontiguousarray(image[:, ::-1]))
-        boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [image.shape[1], 0, image.shape[1], 0]
-        return merge([plain, (boxes.astype(np.float32), scores)])
-
-    def one_view(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill a square, the rest grey."""
-        scale = min(self.side / image.shape[0], self.side / image.shape[1])
-        small = cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)))
-        canvas = np.full((1, self.side, self.side, 3), 114, np.uint8)
-        canvas[0, : small.shape[0], : small.shape[1]] = small
-        scores, boxes = (values[0] for values in self.dense(canvas))
+    def look(self, canvas: Image) -> tuple[Floats, Floats]:
+        scores, boxes = (values[0] for values in self.dense(canvas[None]))
         keep = scores >= self.floor
-        limits = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        found = np.clip(boxes[keep] / scale, 0, limits).astype(np.float32)
-        kept = nms(found, scores[keep], SAME)
-        return found[kept], scores[keep][kept]
+        return boxes[keep], scores[keep]
 
     def dense(self, images: Image, centred: bool = False) -> tuple[Floats, Floats]:
         """What every cell says.
@@ -92,7 +74,7 @@ class RtmdetTeacher:
 
             model = core().read_model(self.path)
             model.reshape([batch, 3, height, width])
-            settings = {"INFERENCE_NUM_THREADS": self.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+            settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
             self._requests[key] = core().compile_model(model, "CPU", settings).create_infer_request()
         return self._requests[key]
 

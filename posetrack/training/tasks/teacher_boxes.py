@@ -1,15 +1,12 @@
-"""Soft person boxes from a YOLOX network in ONNX form: a peer of the light detector.
+"""Soft person boxes of single pictures: what all teachers share, and YOLOX, a peer of the light detector.
 
-Every picture is seen plain and mirrored; boxes of both passes that agree become one, with the mean of their
-scores (a box that only one pass has keeps half its score), so the score says how sure the teacher is. Needs
-onnxruntime, which is a development dependency only.
-
-    >>> teacher = YoloxTeacher("yolox_nano_416.onnx")
-    >>> boxes, scores = teacher(image)
+>>> peer = YoloxTeacher("yolox_nano_416.onnx")     # needs onnxruntime, a development dependency
+>>> boxes, scores = peer.one_view(image)
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,53 +15,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posetrack.boxes import iou, nms
+from posetrack.training.tasks.teacher_joints import onnx_session
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
-SIDE = 416  # pixels, the input of the network
-FLOOR = 0.03  # scores below are not looked at
 SAME = 0.6  # IoU from which two boxes show the same person
 
 
-class YoloxTeacher:
-    """Person boxes and soft scores of single pictures."""
+class BoxTeacher(ABC):
+    """A network that sees squares of `side` pixels, and says nothing of scores below `floor`."""
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
-        import onnxruntime
+    side: int
+    floor: float
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.input = self.session.get_inputs()[0].name
-        cells = [(side // s, s) for side, s in ((SIDE, 8), (SIDE, 16), (SIDE, 32))]
-        grids = [np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) for n, _ in cells]
-        self.cells = np.concatenate(grids).astype(np.float32)  # (3549, 2) x, y
-        self.strides = np.concatenate([np.full((n * n, 1), s, np.float32) for n, s in cells])
+    @abstractmethod
+    def look(self, canvas: Image) -> tuple[Floats, Floats]:
+        """Boxes (N, 4) xyxy pixels and scores (N,) of a square (side, side, 3) RGB, of at least `floor`."""
 
     def __call__(self, image: Image) -> tuple[Floats, Floats]:
-        """(N, 4) xyxy pixels of the picture and (N,) scores, mean of the plain and the mirrored view."""
+        """(N, 4) xyxy pixels of the picture and (N,) scores, mean of the plain and the mirrored view.
+
+        Boxes of both views that agree become one; one that only one view has keeps half its score. So the
+        score says how sure the teacher is.
+        """
         plain = self.one_view(image)
         boxes, scores = self.one_view(np.ascontiguousarray(image[:, ::-1]))
         boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [image.shape[1], 0, image.shape[1], 0]
         return merge([plain, (boxes.astype(np.float32), scores)])
 
     def one_view(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill the input, as YOLOX does."""
-        scale = min(SIDE / image.shape[0], SIDE / image.shape[1])
+        """Boxes after NMS at IoU `SAME`, from the picture scaled to fill the square, the rest grey."""
+        scale = min(self.side / image.shape[0], self.side / image.shape[1])
         small = cv2.resize(image, (round(image.shape[1] * scale), round(image.shape[0] * scale)))
-        canvas = np.full((SIDE, SIDE, 3), 114, np.uint8)
-        canvas[: small.shape[0], : small.shape[1]] = small[..., ::-1]  # YOLOX takes BGR
-        blob = canvas.transpose(2, 0, 1)[None].astype(np.float32)
+        canvas = np.full((self.side, self.side, 3), 114, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small
+        boxes, scores = self.look(canvas)
+        limits = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+        found = np.clip(boxes / scale, 0, limits).astype(np.float32)
+        kept = nms(found, scores, SAME)
+        return found[kept], scores[kept]
+
+
+class YoloxTeacher(BoxTeacher):
+    side, floor = 416, 0.03
+
+    def __init__(self, path: str | Path) -> None:
+        self.session = onnx_session(path)
+        self.input = self.session.get_inputs()[0].name
+        cells = [(self.side // s, s) for s in (8, 16, 32)]
+        grids = [np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1).reshape(-1, 2) for n, _ in cells]
+        self.cells = np.concatenate(grids).astype(np.float32)  # (3549, 2) x, y
+        self.strides = np.concatenate([np.full((n * n, 1), s, np.float32) for n, s in cells])
+
+    def look(self, canvas: Image) -> tuple[Floats, Floats]:
+        blob = canvas[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)  # YOLOX takes BGR
         raw = self.session.run(None, {self.input: blob})[0][0]
         scores = raw[:, 4] * raw[:, 5]  # objectness x person
-        keep = scores >= FLOOR
+        keep = scores >= self.floor
         centre = (raw[keep, :2] + self.cells[keep]) * self.strides[keep]
         half = np.exp(raw[keep, 2:4]) * self.strides[keep] / 2
-        boxes = np.concatenate([centre - half, centre + half], 1) / scale
-        boxes = np.clip(boxes, 0, [image.shape[1], image.shape[0]] * 2).astype(np.float32)
-        kept = nms(boxes, scores[keep], SAME)
-        return boxes[kept], scores[keep][kept]
+        return np.concatenate([centre - half, centre + half], 1), scores[keep]
 
 
 def merge(views: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,13 +40,9 @@ class Opinions:
 class TinyPose(nn.Module):
     """PP-TinyPose: normalised crops (B, 3, 256, 192) to heatmaps (B, 17, 64, 48), COCO's joints."""
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path) -> None:
         super().__init__()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.session = onnx_session(path)
         self.input = self.session.get_inputs()[0].name
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -53,6 +50,15 @@ class TinyPose(nn.Module):
         # One after the other: a batch takes a third longer on a CPU, out of its cache.
         maps = [self.session.run(None, {self.input: blob[None]})[0] for blob in blobs]
         return torch.from_numpy(np.concatenate(maps))
+
+
+def onnx_session(path: str | Path) -> Any:
+    """A network in ONNX form, on one thread of the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def opinions(

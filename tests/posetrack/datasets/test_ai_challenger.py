@@ -140,7 +140,7 @@ def test_what_is_no_ai_challenger(tmp_path):
     with pytest.raises(InputError, match="is no list of pictures"):
         read_ai_challenger(tmp_path)
     path.write_text("[")
-    with pytest.raises(InputError, match="is no readable JSON"):
+    with pytest.raises(InputError, match="not JSON"):
         read_ai_challenger(tmp_path)
 
 

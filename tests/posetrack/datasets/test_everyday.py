@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from posetrack.datasets.everyday import read_everyday, read_photo_images, with_joints
+from posetrack.benchmarks.everyday import read_everyday_set
+from posetrack.datasets.everyday import read_everyday, read_photo_images
 from posetrack.errors import InputError
 from posetrack.skeletons import POSETRACK18
 
@@ -72,11 +73,11 @@ def test_what_a_photo_tells_of_the_rest_of_it(tmp_path):
     assert photo.boxes.shape == photo.ignored.shape == (0, 4)
 
 
-def test_only_single_people_with_human_joints_are_for_pose_training(tmp_path):
-    write(tmp_path, "coco", "train", [COCO_PERSON, CROWD, WITHOUT_JOINTS])
-    photos = read_everyday(tmp_path, "train", ("coco",))
-    assert len(photos[0].people) == 3
-    (person,) = with_joints(photos)
+def test_only_single_people_with_human_joints_are_looked_at(tmp_path):
+    write(tmp_path, "coco", "val", [COCO_PERSON, CROWD, WITHOUT_JOINTS])
+    (photo,) = read_everyday(tmp_path, "val", ("coco",))
+    assert len(photo.people) == 3
+    (person,) = read_everyday_set(tmp_path, "coco").people
     assert person.image == "coco/a.jpg"
     assert person.box.tolist() == [1, 2, 11, 22]
     assert not person.pseudo.any()
@@ -92,11 +93,18 @@ def test_pictures_go_by_source_and_file(tmp_path):
     assert images["coco/a.jpg"][0, 0].tolist() == [200, 100, 50]
 
 
-@pytest.mark.parametrize("content", [None, "no json", '[{"file": "a.jpg"}]'])
-def test_a_file_that_is_missing_or_of_another_kind(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"coco_train.json: cannot be read"),
+        ("no json", r"coco_train.json: not JSON"),
+        ('[{"file": "a.jpg"}]', r"coco_train.json is no list of everyday photos"),
+    ],
+)
+def test_a_file_that_is_missing_or_of_another_kind(tmp_path, content, message):
     if content is not None:
         (tmp_path / "coco_train.json").write_text(content)
-    with pytest.raises(InputError, match=r"coco_train.json is no list of everyday photos"):
+    with pytest.raises(InputError, match=message):
         read_everyday(tmp_path, "train", ("coco",))
 
 

@@ -133,7 +133,7 @@ def test_the_official_mat_gives_the_same_people_as_the_json(tmp_path):
 
 
 def test_annotations_that_are_none(tmp_path):
-    with pytest.raises(InputError, match=r"train\.json is no readable JSON"):
+    with pytest.raises(InputError, match=r"train\.json: cannot be read"):
         read_mpii(tmp_path, "train")
     (tmp_path / MAT).write_bytes(b"MATLAB" * 40)
     with pytest.raises(InputError, match=r"u12_1\.mat is no readable \.mat file"):

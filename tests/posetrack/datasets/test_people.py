@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from posetrack.datasets.archives import read_tar_images
 from posetrack.datasets.lspet import (
     BEHIND_WEIGHT,
     BYSTANDER_WEIGHT,
@@ -21,7 +22,6 @@ from posetrack.datasets.people import (
     near_duplicates_of,
     pose_type,
     read_people,
-    read_tar_images,
     view,
 )
 from posetrack.errors import InputError
@@ -81,10 +81,18 @@ def test_people_are_read_with_their_pseudo_joints(tmp_path):
     assert np.flatnonzero(machine.pseudo).tolist() == [POSETRACK18.index("left_knee")]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"images": []}', "no json"])
-def test_labels_that_are_none(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON"),
+        ("[]", "is no COCO-keypoints JSON"),
+        ('{"images": []}', "is no COCO-keypoints JSON"),
+        ("no json", "not JSON"),
+    ],
+)
+def test_labels_that_are_none(tmp_path, content, message):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(InputError, match=r"a\.json is no readable COCO-keypoints JSON"):
+    with pytest.raises(InputError, match=rf"a\.json:? {message}"):
         read_people(tmp_path / "a.json", POSETRACK18)
 
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from posetrack.datasets.posetrack_train import changed_slots, grown_box, read_posetrack
+from posetrack.datasets.posetrack_train import grown_box, read_posetrack
 from posetrack.errors import InputError, PoseTrackError
 from posetrack.results.annotations import read_annotations, write_annotations
 from posetrack.results.formats import to_2017
-from posetrack.skeletons import COCO17, MPII16, POSETRACK18
+from posetrack.skeletons import POSETRACK18
 from tests.posetrack.datasets.worlds import triples, write_jpeg
 
 VIDEO = "000001_mpii_train"
@@ -138,13 +138,3 @@ def test_nobody_or_no_folder(tmp_path):
 
 def test_box_of_no_joints():
     np.testing.assert_array_equal(grown_box(np.zeros((0, 2)), 1.15), [0, 0, 0, 0])
-
-
-def test_what_channels_of_a_coco_network_become():
-    assert changed_slots(COCO17, POSETRACK18) == {
-        1: ("left_eye", "head_bottom"),
-        2: ("right_eye", "head_top"),
-    }
-    assert changed_slots(COCO17, COCO17) == {}
-    with pytest.raises(ValueError, match="shorter"):
-        changed_slots(COCO17, MPII16)

@@ -54,14 +54,13 @@ def test_json_has_the_promised_form(report: PoseTrackReport) -> None:
     assert content["recall_ap"]["nose"] == pytest.approx(700 / 8)
 
 
-def test_detailed_json_adds_sequences_and_the_parts_of_hota(report: PoseTrackReport) -> None:
-    content = json.loads(json.dumps(report.to_json(detailed=True)))
-    assert set(content["per_sequence"]) == {"000000", "000001"}
-    assert content["per_sequence"]["000000"]["mota"] == pytest.approx(100)
-    assert content["per_sequence"]["000001"]["mota"] == pytest.approx(100 * (1 - 4 / 3))
-    assert content["deta"]["total"] == pytest.approx(700 / 9)
-    assert content["hota_across_sequences"] is None
-    assert content["quirks"]["skip_last_frame"] is True
+def test_sequences_and_the_parts_of_hota(report: PoseTrackReport) -> None:
+    assert set(report.by_sequence) == {"000000", "000001"}
+    assert report.by_sequence["000000"]["mota"] == pytest.approx(100)
+    assert report.by_sequence["000001"]["mota"] == pytest.approx(100 * (1 - 4 / 3))
+    assert report.totals["deta"] == pytest.approx(700 / 9)
+    assert report.hota_across is None
+    assert report.quirks.skip_last_frame
 
 
 def test_table(report: PoseTrackReport) -> None:

@@ -13,7 +13,7 @@ from torchvision.models import resnet50, resnet101, resnet152
 from posetrack import models
 from posetrack.errors import PoseTrackError
 from posetrack.models.hrnet import LIGHT, W32, HRNet, HRNetConfig
-from posetrack.models.meta import Undrawn, Unnormalised
+from posetrack.models.meta import SkipBatchNorm, SkipInit
 
 from .official_keys import Shapes, hrnet_classifier, hrnet_pose
 
@@ -44,7 +44,7 @@ def test_classifiers_have_the_official_entries(width: int) -> None:
 
 @pytest.mark.parametrize(("depth", "trunk"), [(50, resnet50), (101, resnet101), (152, resnet152)])
 def test_simple_baseline_is_a_torchvision_trunk_with_the_official_head(depth: int, trunk: type) -> None:
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         official = {k: s for k, s in shapes_of(trunk()).items() if not k.startswith("fc.")}
     for layer, inputs in ((0, 2048), (3, 256), (6, 256)):
         official[f"deconv_layers.{layer}.weight"] = (inputs, 256, 4, 4)
@@ -72,7 +72,7 @@ def test_simple_baseline_computes_what_torchvision_does() -> None:
 
 @pytest.mark.parametrize("name", ["hrnet_light", "simple_baseline_r50", "hrnet_w18_small_v1_c"])
 def test_networks_put_out_heatmaps_at_a_quarter_or_class_scores(name: str) -> None:
-    with torch.no_grad(), Unnormalised():
+    with torch.no_grad(), SkipBatchNorm():
         output = models.create(name, 15, empty=True)(torch.empty(2, 3, 128, 96, device="meta"))
     assert output.shape == ((2, 1000) if name.endswith("_c") else (2, 15, 32, 24))
 
@@ -103,7 +103,7 @@ def test_a_fresh_network_does_not_know_the_answer() -> None:
 def test_exchange_counts_are_those_of_table_6(
     exchange: str, fusions: int, kept: list[tuple[int, int]]
 ) -> None:
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         shapes = shapes_of(HRNet(replace(W32, exchange=exchange), 17))
     found = {tuple(key.split(".")[:2]) for key in shapes if "fuse_layers" in key}
     assert len(found) == fusions
@@ -155,7 +155,7 @@ def test_every_branch_reaches_the_heatmaps(exchange: str) -> None:
 
 
 def test_all_branches_from_the_start_keep_depth_and_fusions() -> None:
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         plain, wide = (HRNet(replace(W32, branches=counts), 17) for counts in ((2, 3, 4), (4, 4, 4)))
     assert [len(stage) for stage in (wide.stage2, wide.stage3, wide.stage4)] == [1, 4, 3]
     assert [len(module.branches) for stage in (wide.stage2, wide.stage3) for module in stage] == [4] * 5

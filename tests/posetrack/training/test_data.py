@@ -91,6 +91,13 @@ WEIGHTED = replace(
 )  # fmt: skip
 
 
+def test_pictures_of_a_seed_show_the_same_at_every_size():
+    """Twice the side: joints at twice their places, but for a pixel, since a mirrored x goes to W - 1 - x."""
+    small, large = (examples(replace(TINY, width=width, height=2 * width)) for width in (32, 64))
+    for i in range(8):
+        torch.testing.assert_close(small[i]["points"] * 2, large[i]["points"], atol=1.1, rtol=0)
+
+
 def test_machine_made_joints_weigh_less_also_when_mirrored():
     shoulder = POSETRACK18.index("left_shoulder")
     people = [replace(person, pseudo=np.arange(17) == shoulder) for person in DATA.people]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from posetrack.datasets.boxes import Floats, Picture
-from posetrack.training.examples.scenes import Scene, Scenes, clipped, compose, covered, cropped, mirrored
+from posetrack.training.examples.boxed import BoxedImage, clipped, compose, covered, cropped, mirrored
+from posetrack.training.examples.scenes import Scenes
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -100,7 +101,7 @@ def test_photos_are_drawn_by_weight() -> None:
 
 
 def test_mirrored_twice_is_the_same() -> None:
-    scene = Scene(
+    scene = BoxedImage(
         np.arange(60, dtype=np.uint8).reshape(4, 5, 3), np.array([[1, 0, 3, 4]], np.float32), np.ones(1)
     )
     once = mirrored(scene)
@@ -138,10 +139,12 @@ def test_clipped(box: list[float], kept: list[list[float]], soft: list[float]) -
     ("x", "soft"), [(10, [1.0]), (3, [0.0]), (0, [])], ids=["half", "three quarters", "all"]
 )
 def test_people_behind_a_later_tile(x: int, soft: list[float]) -> None:
-    person = Scene(
+    person = BoxedImage(
         np.full((40, 20, 3), 9, np.uint8), np.array([[0, 0, 20, 40]], np.float32), np.ones(1, np.float32)
     )
-    front = Scene(np.full((40, 20, 3), 5, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    front = BoxedImage(
+        np.full((40, 20, 3), 5, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+    )
     scene = compose(np.zeros((40, 60, 3), np.uint8), [(person, 0, 0), (front, x, 0)])
     assert scene.soft.tolist() == soft
     assert (scene.image[:, x : x + 20] == 5).all()

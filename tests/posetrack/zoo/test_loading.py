@@ -14,7 +14,7 @@ from posetrack import models
 from posetrack.errors import PoseTrackError
 from posetrack.models.classifier import HRNetClassifier
 from posetrack.models.hrnet import LIGHT, HRNet, HRNetConfig
-from posetrack.models.meta import Undrawn
+from posetrack.models.meta import SkipInit
 from posetrack.zoo import MismatchError, init_from_imagenet, load_into
 from posetrack.zoo.loading import describe
 
@@ -180,7 +180,7 @@ def test_of_another_network_a_few_keys_are_enough() -> None:
 
 
 def test_other_networks_are_described_by_what_they_are() -> None:
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         wide = HRNet(replace(LIGHT, width=20), 14).state_dict()
     assert describe(wide) == "an HRNet of width 20 with 2 blocks and (1, 2, 2) modules with 14 keypoints"
 
