@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from posetrack.drawing.overlay import Trails, overlay
+from posetrack.files import refuse_existing
 from posetrack.pipeline import PoseTracker
 from posetrack.results.annotations import Annotations17, read_annotations
 from posetrack.results.jsonl import Header, JsonlWriter
@@ -69,27 +71,29 @@ def run(
 
 
 class TracksSink:
-    """tracks.jsonl, a line as soon as its frame is tracked."""
+    """tracks.jsonl, a line as soon as its frame is tracked.
+
+    It is opened for the first frame: a run that fails before leaves what was there, or nothing.
+    """
 
     def __init__(
         self, path: Path, header: Header, *, overwrite: bool = False, unfinished: Sequence[str] = ()
     ) -> None:
-        self.path = path
+        refuse_existing(path, overwrite=overwrite)
         self.warnings: list[str] = []
-        self._writer = JsonlWriter(path, header, overwrite=overwrite, unfinished=unfinished)
-        self._empty = True
+        self._open = partial(JsonlWriter, path, header, overwrite=overwrite, unfinished=unfinished)
+        self._writer: JsonlWriter | None = None
 
     def write(self, frame: Frame, tracks: Tracks) -> None:
+        self._writer = self._writer or self._open()
         self._writer.write(tracks)
-        self._empty = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: Kind, error: BaseException | None, trace: Trace) -> None:
-        self._writer.__exit__(kind, error, trace)
-        if self._empty:  # a run that failed at once leaves nothing that the next one would have to overwrite
-            self.path.unlink(missing_ok=True)
+        if self._writer is not None:
+            self._writer.__exit__(kind, error, trace)
 
 
 class OverlaySink:

@@ -59,3 +59,18 @@ def test_what_came_before_an_error_is_kept(tmp_path: Path) -> None:
         0,
         1,
     ]
+
+
+@pytest.mark.parametrize("before", [None, "an older result\n"])
+def test_a_run_that_fails_before_its_first_frame_leaves_what_was_there(
+    tmp_path: Path, before: str | None
+) -> None:
+    path = tmp_path / "a.jsonl"
+    if before is not None:
+        path.write_text(before)
+    with (
+        pytest.raises(RuntimeError),
+        TracksSink(path, Header("x", *SIZE, 25.0, POSETRACK18, "light"), overwrite=True),
+    ):
+        raise RuntimeError("the first frame cannot be read")
+    assert (path.read_text() if path.exists() else None) == before
