@@ -33,6 +33,8 @@ import("/static/draw.js").then(async ({colourOf}) => {
   done(Array.from({length: 40}, (_, k) => colourOf(k + 1, palette)));
 });
 """
+# The page sends smaller pictures where the link is slow, as it is on a busy machine.
+SENT = [CAMERA, (480, 270), (320, 180)]
 TOKEN = "a-token-of-twenty-chars"
 
 
@@ -98,7 +100,7 @@ def test_granted_the_joints_are_drawn_where_people_are(page: webdriver.Chrome) -
     wait_for(crowded)
     assert wait_for(lambda: page.execute_script(LIT)) > 500
     for message in seen.values():
-        assert (message["width"], message["height"]) == CAMERA
+        assert (message["width"], message["height"]) in SENT
         assert distance_to_truth(message) < 0.012 * CAMERA[0]
     page.find_element("id", "toggle").click()
     assert state(page) == "idle"
@@ -127,7 +129,8 @@ def test_a_recording_comes_as_tracks_and_as_a_clip(page: webdriver.Chrome, folde
     tracks = read_jsonl(folder / names[0]).tracks
     with open_video(folder / names[1]) as clip:
         frames = list(clip)
-        assert (clip.size, clip.complete, len(frames)) == (CAMERA, True, len(tracks))
+        assert clip.size in SENT
+        assert (clip.complete, len(frames)) == (True, len(tracks))
     assert len(tracks) >= 3
     assert sum(len(t) for t in tracks) > 0
     status = page.execute_async_script(
@@ -244,8 +247,9 @@ def test_no_camera_at_all(server: Server) -> None:
 
 def distance_to_truth(message: dict[str, Any]) -> float:
     """Mean distance of confident joints to the nearest people in the frame that fits best, camera pixels."""
-    joints = np.array([person["keypoints"] for person in message["people"]])  # (N, K, 3)
+    joints = np.array([person["keypoints"] for person in message["people"]], float)  # (N, K, 3)
     sure = joints[..., 2] > 0.8
+    joints[..., :2] *= CAMERA[0] / message["width"]
     scale = CAMERA[0] / 1280
     best = np.inf
     for people in truth():
