@@ -80,6 +80,7 @@ class TracksSink:
         self, path: Path, header: Header, *, overwrite: bool = False, unfinished: Sequence[str] = ()
     ) -> None:
         refuse_existing(path, overwrite=overwrite)
+        self.path = path
         self.warnings: list[str] = []
         self._open = partial(JsonlWriter, path, header, overwrite=overwrite, unfinished=unfinished)
         self._writer: JsonlWriter | None = None
