@@ -20,7 +20,9 @@ def run(name: str, about: str | None, commands: Mapping[str, Command]) -> int:
     Returns:
         The exit code.
     """
-    words = [*([] if len(commands) > 1 else commands), *sys.argv[1:]]
+    words = sys.argv[1:]
+    if len(commands) == 1 and words[:1] != [*commands]:
+        words = [*commands, *words]
     try:
         first = (about or "").split("\n")[0]
         command, values = parse(f"python -m scripts.{name}", first, __version__, commands, words)
