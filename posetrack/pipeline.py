@@ -153,6 +153,9 @@ class Turns:
     def __init__(self) -> None:
         self._lock, self._run = threading.Lock(), object()
 
+    def __reduce__(self) -> tuple[type[Turns], tuple[()]]:
+        return Turns, ()  # a copy of a tracker is at no video yet, and a lock cannot be copied
+
     @contextmanager
     def begin(self, run: object) -> Iterator[None]:
         with self._lock:

@@ -67,9 +67,8 @@ class Copy(Carrier):
     """The packets as they are; they are decoded only to learn which of them are damaged."""
 
     def __init__(self, stream: AudioStream, output: OutputContainer, first: bytes) -> None:
-        decoder = av.CodecContext.create(
-            stream.codec_context.name, "r"
-        )  # of its own: the stream's would change
+        # Not the stream's own decoder, whose settings the clip takes over.
+        decoder = av.CodecContext.create(stream.codec_context.name, "r")
         decoder.extradata = stream.codec_context.extradata
         super().__init__(cast(AudioCodecContext, decoder))
         self._stream = output.add_stream_from_template(stream)

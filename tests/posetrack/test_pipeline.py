@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import pickle
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -193,3 +195,15 @@ def test_a_tracker_knows_one_video_at_a_time() -> None:
     with pytest.raises(PoseTrackError, match="has begun another video, and knows one at a time"):
         next(older)
     assert [tracks.poses.keypoints.tolist() for tracks in (*found, *newer)] == alone
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_a_copy_of_a_tracker_that_has_begun_a_video_finds_the_same(
+    copied: Callable[[PoseTracker], PoseTracker],
+) -> None:
+    begun = system("lucas_kanade")
+    video = begun.track(picture(i) for i in range(T))
+    next(video)
+    other = run(copied(begun), 1)
+    rest = [*video]  # goes on beside its copy
+    assert [t.poses.keypoints.tolist() for t in other[1:]] == [t.poses.keypoints.tolist() for t in rest]
